@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/secret.h"
+
+#include <stdint.h>
+
+void fedli_wipe(void *data, size_t size)
+{
+    volatile uint8_t *bytes = (volatile uint8_t *)data;
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = 0;
+    }
+}
+
+bool fedli_equal_ct(const void *a, const void *b, size_t size)
+{
+    const volatile uint8_t *x = (const volatile uint8_t *)a;
+    const volatile uint8_t *y = (const volatile uint8_t *)b;
+    uint8_t difference = 0;
+    for (size_t i = 0; i < size; i++) {
+        difference = (uint8_t)(difference | (x[i] ^ y[i]));
+    }
+    return difference == 0;
+}
