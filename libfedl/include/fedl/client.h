@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device side of the protocol as a step machine: events in, actions out.
+ *
+ * Contract
+ *  1. Never blocks, never allocates, never reads a clock or entropy: time and random bytes come
+ * with every event.
+ *  2. One event makes at most FEDL_CLIENT_ACTIONS_MAX actions. Pointers in actions live until the
+ * next call of fedl_client_step().
+ *  3. A misbehaving server is data, not an error: the machine logs, drops the connection and tries
+ * again later. A non-zero status from step() means that the host broke the contract.
+ *  4. One request is outstanding at any time. The device speaks first, always.
+ *  5. Training is an action, so that an MCU runs it in slices and a simulator can fake its
+ * duration.
+ *
+ *   JOIN:  CONNECT → XX 1 → XX 3 (token) → ENROLLED → STORE identity → done
+ *   RUN:   CONNECT → IK → CHECKIN ⇄ WAIT
+ *            └ TASK → verify manifest → MEMORY → FETCH … → MODEL_READY → TRAIN → UPLOAD … → CHECKIN
+ *   A lost connection, at any point, resumes at the same offset; a new attempt of the same round on
+ * the same model sends the same update again without training.
+ */
+#ifndef FEDL_CLIENT_H
+#define FEDL_CLIENT_H
+
+#include "fedl/crypto.h"
+#include "fedl/plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FEDL_CLIENT_ACTIONS_MAX 8u
+#define FEDL_ENTROPY_BYTES      64u
+#define FEDL_IDENTITY_BYTES     512u /* encoded identity, fixed */
+
+typedef int64_t fedl_instant_ns; /* monotonic; any origin */
+#define FEDL_NEVER_NS INT64_MAX
+
+/* Who the device is; made by joining, kept by the host in encoded form (it holds secrets). */
+typedef struct fedl_identity {
+    uint32_t device_id;
+    uint8_t fleet_id[16];
+    uint8_t id_secret[64];    /* Ed25519 */
+    uint8_t noise_secret[32]; /* X25519 */
+    uint8_t server_noise_public[32];
+    uint8_t ca_public[32];
+    uint8_t server_round_public[32]; /* signs manifests; from the server's certificate */
+} fedl_identity;
+
+void fedl_identity_encode(uint8_t out[FEDL_IDENTITY_BYTES], const fedl_identity *identity,
+                          const fedl_crypto *crypto);
+/** Errors: ERR_FORMAT, ERR_VERSION, ERR_CORRUPT (checksum). */
+FEDL_NODISCARD fedl_status fedl_identity_decode(fedl_identity *identity, fedl_bytes bytes,
+                                                const fedl_crypto *crypto);
+
+typedef enum fedl_client_mode {
+    FEDL_CLIENT_JOIN = 1,  /* enrol with a token, then stop */
+    FEDL_CLIENT_RUN = 2,   /* take part for ever */
+    FEDL_CLIENT_LEAVE = 3, /* tell the server goodbye, then stop */
+} fedl_client_mode;
+
+typedef struct fedl_client_config {
+    const fedl_crypto *crypto;
+    fedl_client_mode mode;
+    const char *token;         /* JOIN: text of the token; outlives the first step */
+    fedl_identity identity;    /* RUN, LEAVE; copied */
+    uint32_t chunk_bytes_max;  /* FEDLI_CHUNK_BYTES_MIN … MAX: weak links want small ones */
+    uint32_t memory_bytes_max; /* most a task may ask for; 0 = no limit */
+    uint32_t poll_ms;          /* longest long-poll, ≤ 60,000 */
+    uint32_t reply_timeout_ms; /* beyond the poll: the connection counts as lost */
+    uint32_t backoff_ms_min;   /* first pause after a failure; doubles with jitter … */
+    uint32_t backoff_ms_max;   /* … up to this, for ever */
+    /* Anti-rollback: newest model this device has accepted (from the last STORE of kind PROGRESS);
+     * zero at first. */
+    uint32_t newest_task_id;
+    uint32_t newest_version;
+} fedl_client_config;
+
+void fedl_client_config_default(fedl_client_config *cfg);
+
+typedef enum fedl_client_event_kind {
+    FEDL_CLIENT_TICK = 1,         /* time has passed (also the first event) */
+    FEDL_CLIENT_CONNECTED = 2,    /* answer to CONNECT */
+    FEDL_CLIENT_DISCONNECTED = 3, /* the connection failed or ended */
+    FEDL_CLIENT_MESSAGE = 4,      /* one whole envelope from the server */
+    FEDL_CLIENT_MEMORY = 5,       /* answer to NEED_MEMORY; block NULL = refused */
+    FEDL_CLIENT_TRAINED = 6,      /* answer to TRAIN, after the last slice (or with its error) */
+    FEDL_CLIENT_STORED = 7,       /* answer to STORE: durable, or failed */
+} fedl_client_event_kind;
+
+typedef struct fedl_client_event {
+    fedl_client_event_kind kind;
+    fedl_instant_ns now_ns;
+    uint64_t utc_s;                      /* 0 = the device has no clock: expiry is not checked */
+    uint8_t entropy[FEDL_ENTROPY_BYTES]; /* fresh secret random bytes */
+    fedl_bytes bytes;                    /* MESSAGE */
+    void *block;                         /* MEMORY: 16-byte aligned, stays until RELEASE_MEMORY */
+    size_t block_bytes;
+    fedl_status status; /* TRAINED, STORED */
+} fedl_client_event;
+
+typedef enum fedl_client_action_kind {
+    FEDL_CLIENT_CONNECT = 1,
+    FEDL_CLIENT_CLOSE = 2,
+    FEDL_CLIENT_SEND = 3,           /* bytes: one whole envelope */
+    FEDL_CLIENT_NEED_MEMORY = 4,    /* size_bytes for model, container and training scratch */
+    FEDL_CLIENT_RELEASE_MEMORY = 5, /* the block is no longer used */
+    FEDL_CLIENT_TRAIN = 6, /* plan: open the data it describes, call fedl_client_train() until done,
+                              then send TRAINED */
+    FEDL_CLIENT_MODEL_READY =
+        7,                 /* model: verified container, good for prediction until the next step */
+    FEDL_CLIENT_STORE = 8, /* store_kind, bytes: keep durably, then send STORED */
+    FEDL_CLIENT_LOG = 9,
+    FEDL_CLIENT_DONE =
+        10, /* JOIN or LEAVE ended with status; the machine stays silent from now on */
+} fedl_client_action_kind;
+
+typedef enum fedl_client_store_kind {
+    FEDL_CLIENT_STORE_IDENTITY = 1, /* FEDL_IDENTITY_BYTES, secret */
+    FEDL_CLIENT_STORE_PROGRESS = 2, /* newest task id u32, version u32 (little-endian) */
+} fedl_client_store_kind;
+
+typedef enum fedl_client_log_kind {
+    FEDL_CLIENT_LOG_CONNECTED = 1,
+    FEDL_CLIENT_LOG_CONNECTION_LOST = 2, /* a = pause in ms */
+    FEDL_CLIENT_LOG_REFUSED =
+        3, /* generic refusal: revoked, unknown, or another server key; a = pause in ms */
+    FEDL_CLIENT_LOG_WAITING = 4,       /* a = ms */
+    FEDL_CLIENT_LOG_TASK = 5,          /* task, round, attempt */
+    FEDL_CLIENT_LOG_TASK_REFUSED = 6,  /* status says why */
+    FEDL_CLIENT_LOG_MODEL_FETCHED = 7, /* a = version, b = bytes */
+    FEDL_CLIENT_LOG_TRAINED = 8,       /* a = rows, b = mean loss Q16 */
+    FEDL_CLIENT_LOG_UPLOADED = 9,      /* a = bytes, b = 1 when a kept update was sent again */
+    FEDL_CLIENT_LOG_REJECTED = 10,     /* a = fedl_reject_code */
+    FEDL_CLIENT_LOG_ENROLLED = 11,     /* a = device id */
+    FEDL_CLIENT_LOG_LEFT = 12,
+    FEDL_CLIENT_LOG_BAD_MESSAGE = 13, /* status says why; the connection is dropped */
+} fedl_client_log_kind;
+
+typedef struct fedl_client_action {
+    fedl_client_action_kind kind;
+    fedl_bytes bytes;                  /* SEND, STORE */
+    size_t size_bytes;                 /* NEED_MEMORY */
+    fedl_client_store_kind store_kind; /* STORE */
+    const fedl_plan *plan;             /* TRAIN, MODEL_READY */
+    fedl_bytes model;                  /* MODEL_READY: the container */
+    uint32_t task_id;                  /* TRAIN, MODEL_READY, LOG */
+    uint32_t version;                  /* MODEL_READY */
+    uint32_t round;                    /* TRAIN, LOG */
+    uint32_t attempt;                  /* LOG */
+    fedl_client_log_kind log_kind;     /* LOG */
+    fedl_status status;                /* LOG, DONE */
+    uint64_t a;                        /* LOG */
+    uint64_t b;                        /* LOG */
+    const char *text;                  /* LOG REJECTED: the server's text, printable, or NULL */
+} fedl_client_action;
+
+typedef struct fedl_client_actions {
+    uint32_t count;
+    fedl_client_action items[FEDL_CLIENT_ACTIONS_MAX];
+} fedl_client_actions;
+
+typedef struct fedl_client {
+    struct fedli_client_state *state;
+} fedl_client;
+
+/** Bytes of the block for init: session, one record in, one out, message arena; independent of the
+ * model (about 170 KB at the largest chunk). 0: invalid. */
+size_t fedl_client_size(const fedl_client_config *cfg);
+/** Errors: ERR_RANGE, ERR_SIZE, ERR_FORMAT or ERR_MISMATCH (token). block: 16-byte aligned, owned
+ * by the caller. */
+FEDL_NODISCARD fedl_status fedl_client_init(fedl_client *client, const fedl_client_config *cfg,
+                                            void *block, size_t block_bytes);
+/** Feeds one event. Errors: ERR_ARGUMENT, ERR_STATE (an answer to a question that was not asked).
+ */
+FEDL_NODISCARD fedl_status fedl_client_step(fedl_client *client, const fedl_client_event *event,
+                                            fedl_client_actions *actions);
+/** When to send TICK if nothing else happens; FEDL_NEVER_NS = not before another event. */
+fedl_instant_ns fedl_client_deadline_ns(const fedl_client *client);
+/**
+ * Runs up to step_max batches of the local work asked for by TRAIN (evaluation on the held-out rows
+ * counts as one batch per batch_rows rows). train and eval are the device's two parts of its rows;
+ * eval may have row_count 0. *done = true after the last. May run on another thread while no step()
+ * runs. Errors: those of fedl_trainer_step() and of the sources, ERR_STATE (no TRAIN outstanding).
+ */
+FEDL_NODISCARD fedl_status fedl_client_train(fedl_client *client, bool *done,
+                                             const fedl_sample_source *train,
+                                             const fedl_sample_source *eval, uint32_t step_max);
+/** Wipes every secret. The blocks go back to the host. */
+void fedl_client_deinit(fedl_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The coordinator: the whole server side of the protocol as a step machine. It holds sessions,
+ * devices, tasks and rounds; it knows no socket, clock, file, thread or malloc.
+ *
+ * Contract
+ *  1. Never blocks, never allocates after init (a task brings its own block), never reads a clock
+ * or entropy: time and random bytes come with every event.
+ *  2. One event makes at most FEDL_COORD_ACTIONS_MAX actions. Pointers in actions live until the
+ * next step; those of a STORE until its STORED event. What does not fit waits: deadline() is then
+ * now.
+ *  3. A misbehaving peer is data, not an error: it yields a REJECT or a REFUSE and a counter. A
+ * non-zero status means that the host broke the contract.
+ *  4. Durable before visible: a reply that reveals a change is sent by the step that receives the
+ *     matching STORED event.
+ *  5. Results don't depend on the order of arrival: sums are integers in a ring, ties go by device
+ * id.
+ *
+ *   per task:  POOL ──enough check-ins──► OPENING ──stored──► RUNNING ──goal or deadline──►
+ * COMMITTING ──stored──► POOL (round + 1) … COMPLETE ▲ └─too few reports─► ABORTING ──stored,
+ * retry_ms──┐ └───────────────────────────────(same round, attempt +
+ * 1)──────────────────────────────────────┘
+ */
+#ifndef FEDL_COORD_COORD_H
+#define FEDL_COORD_COORD_H
+
+#include "agg/agg.h"
+#include "coord/store_op.h"
+#include "fedl/client.h" /* fedl_instant_ns, FEDL_ENTROPY_BYTES */
+
+#define FEDL_COORD_ACTIONS_MAX 32u
+
+/* Keys of the server; secrets. */
+typedef struct fedl_server_identity {
+    uint8_t fleet_id[16];
+    uint8_t noise_secret[32];
+    uint8_t noise_public[32];
+    uint8_t round_secret[64]; /* Ed25519, signs manifests */
+    uint8_t round_public[32];
+    uint8_t server_cert[FEDLI_CERT_BYTES];
+    uint8_t ca_secret[64]; /* signs device certificates at enrolment */
+    uint8_t ca_public[32];
+    uint8_t token_key[32]; /* keys the hash of token secrets */
+} fedl_server_identity;
+
+typedef struct fedl_coord_config {
+    const fedl_crypto *crypto;
+    fedl_server_identity identity;
+    uint32_t devices_max; /* ≤ 100,000 */
+    uint32_t sessions_max;
+    uint32_t tasks_max;   /* ≤ 64 */
+    size_t staging_bytes; /* uploads under way share this; at least one vector always fits (part of
+                             the task's block) */
+    uint32_t poll_ms_max; /* longest long-poll */
+    uint32_t session_idle_ms; /* a session unused for longer may be dropped */
+    uint32_t upload_idle_ms;  /* a slot unused for longer may be taken by another device */
+    uint32_t refusals_per_s; /* generic refusals answered per second; more are dropped in silence */
+} fedl_coord_config;
+
+void fedl_coord_config_default(fedl_coord_config *cfg);
+
+/* A task as the operator gave it, with the memory it lives in. */
+typedef struct fedl_task_setup {
+    const char *name;
+    fedl_plan plan; /* plan.data must outlive the task */
+    fedl_round_config round;
+    fedl_bytes plan_text; /* the INI text, stored as it is; outlives the task */
+    fedl_bytes container; /* TASK_ADD: first model; restore: newest model; copied */
+    void *block; /* fedl_coord_task_size() bytes, 16-byte aligned, outlives the coordinator */
+    size_t block_bytes;
+} fedl_task_setup;
+
+/* What the store knows of a task when the server starts. */
+typedef struct fedl_task_restore {
+    fedl_task_setup setup;
+    uint32_t task_id;
+    fedl_task_state state;
+    fedl_model_record newest; /* container, master_words, agg_state are copied */
+    uint32_t attempt_last;    /* last attempt opened for round newest.round + 1; 0 = none */
+} fedl_task_restore;
+
+typedef enum fedl_event_kind {
+    FEDL_EVENT_TICK = 1,
+    FEDL_EVENT_MESSAGE = 2, /* request, bytes: one whole envelope */
+    FEDL_EVENT_GONE = 3,    /* request: its connection is gone, don't answer it */
+    FEDL_EVENT_STORED = 4,  /* ticket, status */
+    FEDL_EVENT_ADMIN = 5,
+} fedl_event_kind;
+
+typedef enum fedl_admin_kind {
+    FEDL_ADMIN_DEVICE_ADD = 1,    /* name, token_valid_s → device_id, token */
+    FEDL_ADMIN_DEVICE_REVOKE = 2, /* device_id */
+    FEDL_ADMIN_TASK_ADD = 3,      /* setup → task_id */
+    FEDL_ADMIN_TASK_PAUSE = 4,    /* task_id: a running attempt is aborted */
+    FEDL_ADMIN_TASK_RESUME = 5,   /* task_id */
+} fedl_admin_kind;
+
+typedef struct fedl_admin {
+    fedl_admin_kind kind;
+    uint64_t ticket; /* comes back in ADMIN_REPLY */
+    char name[FEDL_TASK_NAME_BYTES_MAX];
+    uint64_t token_valid_s;
+    uint32_t device_id;
+    uint32_t task_id;
+    const fedl_task_setup *setup;
+} fedl_admin;
+
+typedef struct fedl_event {
+    fedl_event_kind kind;
+    fedl_instant_ns now_ns;
+    uint64_t utc_s;
+    uint8_t entropy[FEDL_ENTROPY_BYTES];
+    uint64_t request; /* host's handle of one request; unique; answered at most once */
+    fedl_bytes bytes;
+    uint64_t ticket;
+    fedl_status status;
+    fedl_admin admin;
+} fedl_event;
+
+typedef enum fedl_action_kind {
+    FEDL_ACTION_SEND = 1,        /* request, bytes */
+    FEDL_ACTION_DROP = 2,        /* request: forget it without an answer */
+    FEDL_ACTION_STORE = 3,       /* ticket, op */
+    FEDL_ACTION_ADMIN_REPLY = 4, /* ticket, status, device_id or task_id, text (token) */
+    FEDL_ACTION_LOG = 5,
+} fedl_action_kind;
+
+typedef enum fedl_log_kind {
+    FEDL_LOG_DEVICE_ENROLLED = 1,
+    FEDL_LOG_DEVICE_REVOKED = 2,
+    FEDL_LOG_DEVICE_LEFT = 3,
+    FEDL_LOG_SESSION_OPENED = 4,
+    FEDL_LOG_REFUSED = 5,         /* status: why (never told to the peer) */
+    FEDL_LOG_REJECTED = 6,        /* a = fedl_reject_code */
+    FEDL_LOG_ROUND_OPENED = 7,    /* a = devices chosen, b = pool */
+    FEDL_LOG_REPORT = 8,          /* a = reports so far, b = goal */
+    FEDL_LOG_ROUND_COMMITTED = 9, /* a = reports, b = version; metrics */
+    FEDL_LOG_ROUND_ABORTED = 10,  /* a = reports, b = needed; text = reason */
+    FEDL_LOG_TASK_ADDED = 11,
+    FEDL_LOG_TASK_PAUSED = 12, /* text = reason */
+    FEDL_LOG_TASK_RESUMED = 13,
+    FEDL_LOG_TASK_COMPLETE = 14,
+    FEDL_LOG_STORE_FAILED = 15, /* status; it is tried again */
+} fedl_log_kind;
+
+typedef struct fedl_action {
+    fedl_action_kind kind;
+    uint64_t request;
+    fedl_bytes bytes;
+    uint64_t ticket;
+    const fedl_store_op *op;
+    fedl_status status;
+    fedl_log_kind log_kind;
+    uint32_t device_id;
+    uint32_t task_id;
+    uint32_t round;
+    uint32_t attempt;
+    uint64_t a;
+    uint64_t b;
+    const fedl_round_metrics *metrics; /* LOG ROUND_COMMITTED */
+    const uint8_t *digest;             /* LOG ROUND_COMMITTED: of the new model */
+    const char *text;
+} fedl_action;
+
+typedef struct fedl_actions {
+    uint32_t count;
+    fedl_action items[FEDL_COORD_ACTIONS_MAX];
+} fedl_actions;
+
+typedef struct fedl_coord {
+    struct fedli_coord_state *state;
+} fedl_coord;
+
+/** Bytes of the coordinator's own block; 0: cfg is invalid. */
+size_t fedl_coord_size(const fedl_coord_config *cfg);
+/** Errors: ERR_RANGE, ERR_SIZE. */
+FEDL_NODISCARD fedl_status fedl_coord_init(fedl_coord *coord, const fedl_coord_config *cfg,
+                                           void *block, size_t block_bytes);
+/** Bytes of a task's block: master, container, accumulator, staging, members; 0: plan or round is
+ * invalid. */
+size_t fedl_coord_task_size(const fedl_coord_config *cfg, const fedl_plan *plan,
+                            const fedl_round_config *round);
+
+/* Loading what the store knows, before the first step, in any order. Errors: ERR_FULL, ERR_EXISTS,
+ * ERR_STATE, ERR_MISMATCH, ERR_SIZE. */
+FEDL_NODISCARD fedl_status fedl_coord_restore_device(fedl_coord *coord,
+                                                     const fedl_device_record *device);
+FEDL_NODISCARD fedl_status fedl_coord_restore_task(fedl_coord *coord,
+                                                   const fedl_task_restore *task);
+
+/** Feeds one event. Errors: ERR_ARGUMENT, ERR_STATE (an answer to a ticket that is not out). */
+FEDL_NODISCARD fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event,
+                                           fedl_actions *actions);
+/** When to send TICK if nothing else happens; may be in the past; FEDL_NEVER_NS = not before
+ * another event. */
+fedl_instant_ns fedl_coord_deadline_ns(const fedl_coord *coord);
+void fedl_coord_deinit(fedl_coord *coord);
+
+/* ---- reading, for status pages; valid between steps ---- */
+
+typedef enum fedl_round_phase {
+    FEDL_PHASE_IDLE = 1, /* paused or complete */
+    FEDL_PHASE_POOL = 2,
+    FEDL_PHASE_OPENING = 3,
+    FEDL_PHASE_RUNNING = 4,
+    FEDL_PHASE_COMMITTING = 5,
+    FEDL_PHASE_ABORTING = 6,
+    FEDL_PHASE_RETRY = 7, /* waiting for retry_ms */
+} fedl_round_phase;
+
+typedef struct fedl_task_info {
+    uint32_t task_id;
+    const char *name;
+    fedl_task_state state;
+    fedl_round_phase phase;
+    uint32_t round; /* under way or next */
+    uint32_t attempt;
+    uint32_t round_count;
+    uint32_t version;
+    const uint8_t *digest; /* of version */
+    uint32_t pool_count;
+    uint32_t member_count;
+    uint32_t report_count;
+    uint32_t parameter_count;
+} fedl_task_info;
+
+typedef struct fedl_device_info {
+    const fedl_device_record *record;
+    bool connected;          /* has a live session */
+    fedl_instant_ns seen_ns; /* last authentic record; FEDL_NEVER_NS = not since the start */
+    uint32_t report_count;   /* counted since the start */
+} fedl_device_info;
+
+uint32_t fedl_coord_task_count(const fedl_coord *coord);
+void fedl_coord_task_at(const fedl_coord *coord, fedl_task_info *info, uint32_t index);
+uint32_t fedl_coord_device_count(const fedl_coord *coord);
+void fedl_coord_device_at(const fedl_coord *coord, fedl_device_info *info, uint32_t index);
+
+typedef struct fedl_coord_counters {
+    uint64_t messages;
+    uint64_t refusals;
+    uint64_t rejects;
+    uint64_t replays;
+    uint64_t sessions_open;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+} fedl_coord_counters;
+void fedl_coord_counters_read(const fedl_coord *coord, fedl_coord_counters *counters);
+
+#endif

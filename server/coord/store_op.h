@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the coordinator wants to be durable: each op is ONE transaction (with its audit row). The
+ * coordinator emits it as a STORE action; whoever executes it answers with a STORED event.
+ * Pointers inside an op stay valid and unchanged until that event.
+ */
+#ifndef FEDL_COORD_STORE_OP_H
+#define FEDL_COORD_STORE_OP_H
+
+#include "fedl/plan.h"
+#include "fedl/status.h"
+#include "secure/cert.h"
+#include "secure/manifest.h"
+
+typedef enum fedl_device_state {
+    FEDL_DEVICE_INVITED = 1, /* a token is out */
+    FEDL_DEVICE_ACTIVE = 2,
+    FEDL_DEVICE_REVOKED = 3,
+    FEDL_DEVICE_LEFT = 4,
+} fedl_device_state;
+
+typedef enum fedl_task_state {
+    FEDL_TASK_RUNNING = 1,
+    FEDL_TASK_PAUSED = 2, /* by the operator, or after too many failed attempts */
+    FEDL_TASK_COMPLETE = 3,
+} fedl_task_state;
+
+/* A device as stored; name is UTF-8, zero-terminated. */
+typedef struct fedl_device_record {
+    uint32_t device_id; /* ≥ 1, never used twice */
+    fedl_device_state state;
+    char name[FEDL_TASK_NAME_BYTES_MAX];
+    uint8_t token_hash[32]; /* INVITED: keyed hash of the token's secret; never the secret itself */
+    uint64_t token_expires_s; /* UTC */
+    uint8_t id_public[32];    /* ACTIVE and after */
+    uint8_t noise_public[32];
+    uint64_t changed_s;
+} fedl_device_record;
+
+/* One published model version. */
+typedef struct fedl_model_record {
+    uint32_t task_id;
+    uint32_t version; /* 1, 2, 3 … without gaps */
+    uint32_t round;   /* 0 for the first */
+    uint8_t digest[32];
+    uint8_t parent_digest[32];
+    uint8_t manifest[FEDLI_MANIFEST_BYTES];
+    uint8_t signature[64];
+    fedl_bytes container;
+    const int32_t *master_words; /* [parameter_count], agg/master.h */
+    uint32_t parameter_count;
+    fedl_bytes
+        agg_state; /* optimiser state after this version, host-independent bytes; may be empty */
+    uint64_t created_s;
+} fedl_model_record;
+
+/* Sums over the devices of a committed round, from the tail of the vectors. */
+typedef struct fedl_round_metrics {
+    uint32_t report_count;
+    uint64_t tail[FEDL_TAIL_WORDS];
+    uint64_t bytes_up; /* vector bytes received for this attempt, before framing */
+    uint64_t bytes_down;
+    uint64_t duration_ms; /* from choosing devices to commit */
+} fedl_round_metrics;
+
+typedef enum fedl_store_op_kind {
+    FEDL_STORE_DEVICE_ADD = 1,   /* device: state INVITED */
+    FEDL_STORE_DEVICE_ENROL = 2, /* device: state ACTIVE; the token is used up */
+    FEDL_STORE_DEVICE_STATE = 3, /* device.device_id, device.state */
+    FEDL_STORE_TASK_ADD = 4,     /* task_id, name, plan_text, first model */
+    FEDL_STORE_TASK_STATE = 5,   /* task_id, task_state, text = reason */
+    FEDL_STORE_ROUND_OPEN = 6,   /* task_id, round, attempt, members */
+    FEDL_STORE_ROUND_ABORT = 7,  /* task_id, round, attempt, text = reason */
+    FEDL_STORE_COMMIT = 8, /* task_id, round, attempt, members that were counted, model, metrics:
+                              the commit point */
+} fedl_store_op_kind;
+
+typedef struct fedl_store_op {
+    fedl_store_op_kind kind;
+    uint64_t utc_s;
+    fedl_device_record device;
+    uint32_t task_id;
+    fedl_task_state task_state;
+    char name[FEDL_TASK_NAME_BYTES_MAX];
+    fedl_bytes plan_text;
+    uint32_t round;
+    uint32_t attempt;
+    const uint32_t *members; /* device ids, rising */
+    uint32_t member_count;
+    fedl_model_record model;
+    fedl_round_metrics metrics;
+    const char *text; /* static storage, or NULL */
+} fedl_store_op;
+
+#endif
