@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a plan fixes about the update, and the sizes that follow from it. */
+#include "base/check.h"
+#include "fedl/update.h"
+#include "update/clip.h"
+
+static bool ring_is_known(uint8_t ring_bits)
+{
+    return ring_bits == 8 || ring_bits == 16 || ring_bits == 24 || ring_bits == 32;
+}
+
+static bool counts_are_in_range(const fedl_update_config *cfg)
+{
+    return cfg->clients_max >= 1 && cfg->clients_max <= FEDL_UPDATE_CLIENTS_MAX &&
+           cfg->w_max >= 1 && cfg->w_max <= FEDL_UPDATE_W_MAX;
+}
+
+uint32_t fedl_update_q_max(const fedl_update_config *cfg)
+{
+    if (!ring_is_known(cfg->ring_bits) || !counts_are_in_range(cfg)) {
+        return 0;
+    }
+    /* clients_max < 2^16 and w_max < 2^8: the divisor is below 2^24. */
+    const uint32_t half_ring = (UINT32_C(1) << (cfg->ring_bits - 1)) - 1u;
+    return half_ring / (cfg->clients_max * cfg->w_max);
+}
+
+fedl_status fedl_update_config_check(const fedl_update_config *cfg, const fedl_model_spec *spec)
+{
+    if (cfg->clip_q16 == 0 || cfg->update_exp < FEDL_UPDATE_EXP_MIN ||
+        cfg->update_exp > FEDL_UPDATE_EXP_MAX) {
+        return FEDL_ERR_RANGE;
+    }
+    if (fedl_update_q_max(cfg) == 0 || !fedli_clip_norm_fits(spec)) {
+        return FEDL_ERR_RANGE;
+    }
+    return FEDL_OK;
+}
+
+uint32_t fedl_update_weight(const fedl_update_config *cfg, uint32_t row_count)
+{
+    if (cfg->w_unit == 0) {
+        return 1;
+    }
+    /* Both terms are below 2^33: round half up without overflow. */
+    const uint64_t unit = cfg->w_unit;
+    const uint64_t weight = (2 * (uint64_t)row_count + unit) / (2 * unit);
+    return weight < 1 ? 1 : weight > cfg->w_max ? cfg->w_max : (uint32_t)weight;
+}
+
+size_t fedl_update_body_size(const fedl_update_config *cfg, uint32_t parameter_count)
+{
+    FEDLI_CHECK(ring_is_known(cfg->ring_bits) && parameter_count <= FEDL_PARAMETERS_MAX);
+    /* At most 4 · 2^20 + 63 bytes. */
+    const size_t bytes = (size_t)parameter_count * (cfg->ring_bits / 8u);
+    return (bytes + 63u) & ~(size_t)63u;
+}
+
+size_t fedl_update_vector_size(const fedl_update_config *cfg, uint32_t parameter_count)
+{
+    return fedl_update_body_size(cfg, parameter_count) + FEDL_TAIL_WORDS * sizeof(uint64_t);
+}
