@@ -31,10 +31,14 @@ typedef struct fedl_cert {
     uint64_t not_after_s; /* UTC seconds; 0 = no end */
 } fedl_cert;
 
+/** Writes body and signature. ca_secret: Ed25519, FEDL_SIGN_SECRET_BYTES. */
 void fedl_cert_issue(const fedl_crypto *crypto, uint8_t out[FEDLI_CERT_BYTES],
                      const fedl_cert *cert, const uint8_t ca_secret[64]);
-/** Verifies, then parses. now_s = 0 skips the expiry check. Errors: ERR_FORMAT, ERR_VERSION,
- * ERR_AUTH, ERR_EXPIRED. */
+/**
+ * Verifies, then parses. now_s = 0 skips the expiry check; a certificate is good up to and
+ * including not_after_s. Role, fleet and subject are for the caller to compare. Errors: ERR_FORMAT
+ * (size, role, reserved bytes), ERR_AUTH, ERR_VERSION (schema), ERR_EXPIRED.
+ */
 FEDL_NODISCARD fedl_status fedl_cert_open(fedl_cert *cert, const fedl_crypto *crypto,
                                           fedl_bytes bytes, const uint8_t ca_public[32],
                                           uint64_t now_s);
@@ -46,8 +50,8 @@ void fedl_fingerprint(const fedl_crypto *crypto, uint8_t out[FEDLI_FINGERPRINT_B
 void fedl_token_format(const fedl_crypto *crypto, char text[FEDLI_TOKEN_TEXT_BYTES],
                        const uint8_t secret[FEDLI_TOKEN_SECRET_BYTES],
                        const uint8_t fingerprint[FEDLI_FINGERPRINT_BYTES]);
-/** Errors: ERR_FORMAT (length, letters), ERR_MISMATCH (checksum: a typing error). Case and dashes
- * are ignored. */
+/** Case and dashes are ignored; I and L are read as 1, O as 0. Errors: ERR_FORMAT (length,
+ * letters), ERR_MISMATCH (checksum: a typing error). */
 FEDL_NODISCARD fedl_status fedl_token_parse(const fedl_crypto *crypto,
                                             uint8_t secret[FEDLI_TOKEN_SECRET_BYTES],
                                             uint8_t fingerprint[FEDLI_FINGERPRINT_BYTES],

@@ -3,6 +3,9 @@
  * Signed model manifests. Fixed-width little-endian, verified over the exact bytes before they are
  * parsed. Signature: Ed25519 over "fedl/manifest/v1" ‖ bytes, by the key of a certified server
  * (role ROUND).
+ *
+ * What the signature does not say is checked by the caller: fleet, task, expiry
+ * (fedl_manifest_expired), a version that rises, and the digest of the container itself.
  */
 #ifndef FEDL_SECURE_MANIFEST_H
 #define FEDL_SECURE_MANIFEST_H
@@ -33,7 +36,9 @@ typedef struct fedl_manifest {
     uint32_t expires_round; /* 0 = never */
 } fedl_manifest;
 
+/** Writes the fixed layout; every value of the fields has a place. */
 void fedl_manifest_encode(uint8_t out[FEDLI_MANIFEST_BYTES], const fedl_manifest *manifest);
+/** Signs the exact bytes. secret: Ed25519, FEDL_SIGN_SECRET_BYTES. */
 void fedl_manifest_sign(const fedl_crypto *crypto, uint8_t signature[64],
                         const uint8_t bytes[FEDLI_MANIFEST_BYTES], const uint8_t secret[64]);
 /**
@@ -43,5 +48,10 @@ void fedl_manifest_sign(const fedl_crypto *crypto, uint8_t signature[64],
 FEDL_NODISCARD fedl_status fedl_manifest_open(fedl_manifest *manifest, const fedl_crypto *crypto,
                                               fedl_bytes bytes, const uint8_t signature[64],
                                               const uint8_t signer_public[32]);
+/**
+ * Whether the model's life is over: now_s > expires_s or round > expires_round, each only where a
+ * limit is set. now_s = 0 (a device without a clock) leaves the round as the only limit.
+ */
+bool fedl_manifest_expired(const fedl_manifest *manifest, uint64_t now_s, uint32_t round);
 
 #endif
