@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two outer layers of every message.
+ * The two outer layers of every message; docs/protocol.md "Envelope" and "Frame" have the offsets.
  *
- *   envelope (clear):    magic "fedl" · version u8 · kind u8 · reserved u16 = 0 · session id u64
- * (16 bytes) · body HELLO_IK, HELLO_XX, FINISH_XX: body = Noise handshake message.  RECORD: body =
- * secure/channel record. REFUSE: body empty: one generic refusal that says nothing about why. frame
- * (inside the channel or as handshake payload): kind u16 · flags u16 = 0 · request id u64 · message
- * bytes u32 · payload bytes u32 (20 bytes) · protobuf message · payload
+ * Envelope (clear, 16 bytes, then its body):
+ *   magic "fedl", version u8, kind u8, reserved u16 = 0, session id u64
+ *   HELLO_IK, HELLO_XX and FINISH_XX carry a Noise handshake message, RECORD a secure/channel
+ *   record. REFUSE is empty: one generic refusal that says nothing about why.
+ *
+ * Frame (inside the channel or as handshake payload, 20 bytes, then message and payload):
+ *   kind u16, flags u16 = 0, request id u64, message bytes u32, payload bytes u32
  *
  * Sizes are capped before anything is unpacked: a whole envelope fits FEDLI_ENVELOPE_BYTES_MAX.
  */
@@ -22,7 +24,9 @@
 #define FEDLI_CHUNK_BYTES_MAX         61440u /* payload of one frame: a multiple of 64 */
 #define FEDLI_CHUNK_BYTES_MIN         256u
 #define FEDLI_NOISE_MESSAGE_BYTES_MAX 65535u
-#define FEDLI_ENVELOPE_BYTES_MAX      (FEDLI_ENVELOPE_HEADER_BYTES + FEDLI_NOISE_MESSAGE_BYTES_MAX)
+/* A frame in one channel record: the record adds its nonce (8 bytes) and its tag (16 bytes). */
+#define FEDLI_FRAME_BYTES_MAX    (FEDLI_NOISE_MESSAGE_BYTES_MAX - 24u)
+#define FEDLI_ENVELOPE_BYTES_MAX (FEDLI_ENVELOPE_HEADER_BYTES + FEDLI_NOISE_MESSAGE_BYTES_MAX)
 
 typedef enum fedli_envelope_kind {
     FEDLI_ENVELOPE_HELLO_IK = 1, /* client → server: IK message 1; reply: same kind with message 2
@@ -45,7 +49,8 @@ typedef struct fedli_envelope {
  * there). */
 void fedli_envelope_header_encode(uint8_t out[FEDLI_ENVELOPE_HEADER_BYTES],
                                   fedli_envelope_kind kind, uint64_t session_id);
-/** Errors: ERR_TRUNCATED, ERR_FORMAT (magic, kind, reserved, too long), ERR_VERSION. */
+/** Errors: ERR_TRUNCATED, ERR_FORMAT (magic, kind, reserved, too long, REFUSE with a body),
+ * ERR_VERSION (said before any rule of this version is applied). */
 FEDL_NODISCARD fedl_status fedli_envelope_decode(fedli_envelope *envelope, fedl_bytes bytes);
 
 typedef struct fedli_frame {
@@ -55,7 +60,7 @@ typedef struct fedli_frame {
     fedl_bytes payload;  /* raw chunk, size ≤ FEDLI_CHUNK_BYTES_MAX */
 } fedli_frame;
 
-/** Errors: ERR_SIZE. */
+/** Errors: ERR_SIZE (out too small), ERR_RANGE (message, payload or the whole above its limit). */
 FEDL_NODISCARD fedl_status fedli_frame_encode(uint8_t *out, size_t out_bytes, size_t *out_size,
                                               const fedli_frame *frame);
 /** Views point into bytes. Errors: ERR_TRUNCATED, ERR_FORMAT (sizes that don't add up, too long,

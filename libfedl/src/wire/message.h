@@ -17,6 +17,9 @@
 #define FEDLI_CERT_BYTES_MAX     256u
 #define FEDLI_NAME_BYTES_MAX     64u
 #define FEDLI_TEXT_BYTES_MAX     200u
+#define FEDLI_WAIT_MS_MAX        60000u     /* longest long-poll */
+#define FEDLI_DELAY_MS_MAX       604800000u /* longest deadline or retry_after: 7 days */
+#define FEDLI_TRANSFER_BYTES_MAX (1u << 23) /* largest container or vector: 8 MiB */
 /* Largest protobuf message: TASK with its plan, plus room for tags. */
 #define FEDLI_MESSAGE_BYTES_MAX (FEDL_PLAN_BYTES_MAX + 1024u)
 /* Arena that decoding any message needs (protobuf-c's structs and copies). */
@@ -68,29 +71,29 @@ typedef struct fedl_message_checkin {
     uint32_t protocol_max;
     uint32_t library_version;  /* major·10^6 + minor·10^3 + patch */
     uint32_t memory_bytes_max; /* what the device can give to a task; 0 = no limit stated */
-    uint32_t wait_ms_max;      /* longest long-poll the device wants, ≤ 60,000 */
+    uint32_t wait_ms_max;      /* longest long-poll the device wants, ≤ FEDLI_WAIT_MS_MAX */
     uint32_t have_task_id;     /* newest verified model the device holds; 0 = none */
-    uint8_t have_digest[32];
+    uint8_t have_digest[32];   /* all zero when have_task_id is 0 */
 } fedl_message_checkin;
 
 /* A signed model with its plan: enough to verify, fetch and use it. */
 typedef struct fedl_model_offer {
-    fedl_bytes manifest; /* exact bytes, secure/manifest.h */
+    fedl_bytes manifest; /* exact bytes, secure/manifest.h: 1 … FEDLI_MANIFEST_BYTES_MAX */
     uint8_t signature[64];
-    fedl_bytes plan; /* canonical plan; its digest is in the manifest */
+    fedl_bytes plan; /* canonical plan, 1 … FEDL_PLAN_BYTES_MAX; its digest is in the manifest */
 } fedl_model_offer;
 
 typedef struct fedl_message_task {
     uint32_t task_id;
     uint32_t round;       /* ≥ 1 */
     uint32_t attempt;     /* ≥ 1 */
-    uint32_t deadline_ms; /* from now */
+    uint32_t deadline_ms; /* from now, 1 … FEDLI_DELAY_MS_MAX */
     fedl_model_offer offer;
 } fedl_message_task;
 
 typedef struct fedl_message_wait {
-    uint32_t retry_after_ms;
-    bool has_offer; /* a newer model than the device's, for prediction only */
+    uint32_t retry_after_ms; /* ≤ FEDLI_DELAY_MS_MAX */
+    bool has_offer;          /* a newer model than the device's, for prediction only */
     fedl_model_offer offer;
 } fedl_message_wait;
 
@@ -103,8 +106,8 @@ typedef struct fedl_message_fetch {
 
 typedef struct fedl_message_chunk {
     uint64_t offset;
-    uint64_t total_bytes;
-    fedl_bytes payload;
+    uint64_t total_bytes; /* 1 … FEDLI_TRANSFER_BYTES_MAX */
+    fedl_bytes payload;   /* ≥ 1 byte; offset + size ≤ total_bytes */
 } fedl_message_chunk;
 
 typedef struct fedl_message_upload {
@@ -112,13 +115,13 @@ typedef struct fedl_message_upload {
     uint32_t round;
     uint32_t attempt;
     uint64_t offset;      /* multiple of 64 */
-    uint64_t total_bytes; /* of the vector */
+    uint64_t total_bytes; /* of the vector: a multiple of 64, 64 … FEDLI_TRANSFER_BYTES_MAX */
     uint8_t digest[32];   /* BLAKE2b-256 of the whole vector */
-    fedl_bytes payload;
+    fedl_bytes payload;   /* ≥ 64 bytes, multiple of 64; offset + size ≤ total_bytes */
 } fedl_message_upload;
 
 typedef struct fedl_message_accepted {
-    uint64_t next_offset; /* where the device goes on; total_bytes when complete */
+    uint64_t next_offset; /* where the device goes on; total_bytes when complete; ≤ 2^23 */
     bool complete;        /* counted, once */
 } fedl_message_accepted;
 
@@ -146,17 +149,20 @@ typedef struct fedl_message {
 } fedl_message;
 
 /**
- * Writes message as a whole frame. scratch: FEDLI_MESSAGE_ARENA_BYTES, 16-byte aligned.
- * Errors: ERR_SIZE (out too small), ERR_RANGE (a field outside its range), ERR_ARGUMENT (unknown
- * kind).
+ * Writes message as a whole frame. Only scratch_bytes ≥ FEDLI_MESSAGE_ARENA_BYTES is promised to
+ * do; scratch is 16-byte aligned and free again afterwards.
+ * Errors: ERR_SIZE (out or scratch too small, scratch misaligned), ERR_RANGE (a field outside its
+ * range), ERR_ARGUMENT (unknown kind).
  */
 FEDL_NODISCARD fedl_status fedl_message_encode(uint8_t *out, size_t out_bytes, size_t *out_size,
                                                const fedl_message *message, void *scratch,
                                                size_t scratch_bytes);
 /**
- * Reads one frame. Views in message point into frame bytes (payload) or into scratch, and live as
- * long. Errors: those of fedli_frame_decode(), ERR_FORMAT, ERR_RANGE, ERR_UNSUPPORTED (unknown
- * kind), ERR_SIZE (scratch).
+ * Reads one frame. Views in message point into frame bytes (payload) or into scratch (16-byte
+ * aligned), and live as long. Fields of a newer minor version are ignored.
+ * Errors: those of fedli_frame_decode(), ERR_FORMAT (not protobuf, a field twice, a fixed-size
+ * field of another size, a payload where none belongs), ERR_RANGE (a field outside its range),
+ * ERR_UNSUPPORTED (unknown kind), ERR_SIZE (scratch too small or misaligned).
  */
 FEDL_NODISCARD fedl_status fedl_message_decode(fedl_message *message, fedl_bytes frame,
                                                void *scratch, size_t scratch_bytes);
