@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that survive a power cut: replaced whole or not at all.
+ *
+ * Rejected: writing in place with a backup copy. It needs a recovery step at start-up, and there
+ * are moments at which both copies are half written.
+ */
+#ifndef FEDL_PORT_POSIX_DURABLE_FILE_H
+#define FEDL_PORT_POSIX_DURABLE_FILE_H
+
+#include "fedl/bytes.h"
+#include "fedl/status.h"
+
+/**
+ * Reads a whole regular file into memory from malloc (one byte more than size, zero, so that text
+ * can be read as a string); the caller frees *data. Errors: ERR_NOT_FOUND, ERR_READ_ONLY (no
+ * permission), ERR_FORMAT (a folder, a pipe, a device), ERR_FULL (larger than bytes_max),
+ * ERR_NO_MEMORY, ERR_IO.
+ */
+FEDL_NODISCARD fedl_status fedl_file_read(uint8_t **data, size_t *size, const char *path,
+                                          size_t bytes_max);
+
+/**
+ * Replaces path by bytes: writes path.tmp, fsync, rename, fsync of the folder. mode = permission
+ * bits of the new file (0600 for secrets). When it returns FEDL_OK the new content is durable; on
+ * any error the old content is still there. Errors: ERR_NOT_FOUND (folder), ERR_READ_ONLY,
+ * ERR_NO_SPACE, ERR_RANGE (path too long), ERR_IO.
+ */
+FEDL_NODISCARD fedl_status fedl_file_replace(const char *path, fedl_bytes bytes, unsigned mode);
+
+/** The status that says what errno said. */
+fedl_status fedl_status_of_errno(int error);
+
+#endif
