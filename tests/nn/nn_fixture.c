@@ -112,11 +112,16 @@ fedl_bytes fixture_container(const fedl_model *model)
     return fedl_bytes_of(data, size);
 }
 
+void fixture_container_free(fedl_bytes container)
+{
+    free((void *)(uintptr_t)container.data);
+}
+
 uint64_t fixture_checksum(const fedl_model *model)
 {
     const fedl_bytes bytes = fixture_container(model);
     const uint64_t hash = fixture_fnv(bytes.data, bytes.size);
-    free((void *)(uintptr_t)bytes.data);
+    fixture_container_free(bytes);
     return hash;
 }
 

@@ -47,7 +47,8 @@ fedl_status fixture_train(fedl_model *model, const fedl_sample_source *source, f
                           const fedl_train_config *config, const fedl_train_seed *seed,
                           fedl_train_stats *stats);
 
-/** The container of model in malloc'ed memory; free() data. */
+/** The container of model in malloc'ed memory, until fixture_container_free(). */
 fedl_bytes fixture_container(const fedl_model *model);
+void fixture_container_free(fedl_bytes container);
 
 #endif

@@ -121,7 +121,7 @@ static void model_round_trip_and_every_truncation(void **state)
         assert_int_equal(fedl_model_export(&a.model, longer, size), FEDL_ERR_SIZE);
     }
     free(longer);
-    free((void *)(uintptr_t)bytes.data);
+    fixture_container_free(bytes);
     fixture_model_close(&a);
     fixture_model_close(&b);
 }

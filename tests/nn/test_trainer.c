@@ -166,7 +166,7 @@ static void begin_errors(void **state)
                      FEDL_ERR_ARGUMENT);
     assert_int_equal(fedl_trainer_begin(&trainer, &m.model, &source, container, &bad, &seed),
                      FEDL_OK);
-    free((void *)(uintptr_t)container.data);
+    fixture_container_free(container);
     fixture_model_close(&m);
     fixture_model_close(&inference_only);
 }
@@ -288,7 +288,7 @@ static int64_t distance(const fedl_model *model, fedl_bytes container)
         const int32_t b = (int16_t)(container.data[i] | container.data[i + 1] << 8);
         sum += (int64_t)(a - b) * (a - b);
     }
-    free((void *)(uintptr_t)now.data);
+    fixture_container_free(now);
     return sum;
 }
 
@@ -308,7 +308,7 @@ static void fedprox_keeps_the_model_near_its_start(void **state)
         config.prox_mu_q16 = mu_q16[i];
         assert_int_equal(fixture_train(&m.model, &source, start, &config, &seed, NULL), FEDL_OK);
         moved[i] = distance(&m.model, start);
-        free((void *)(uintptr_t)start.data);
+        fixture_container_free(start);
         fixture_model_close(&m);
     }
     assert_true(moved[1] < moved[0]);
