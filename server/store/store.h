@@ -24,6 +24,7 @@ typedef struct fedl_model_row {
     uint64_t created_s;
     uint64_t container_bytes;
     uint32_t parameter_count;
+    uint64_t agg_state_bytes;   /* optimiser state kept with this version; 0 = none */
     fedl_round_metrics metrics; /* of the round that made it; zero for version 1 */
 } fedl_model_row;
 
@@ -40,7 +41,7 @@ typedef struct fedl_task_row {
 typedef struct fedl_audit_row {
     uint64_t sequence;
     uint64_t utc_s;
-    uint8_t hash[32];   /* BLAKE2b-256(previous hash ‖ row) */
+    uint8_t hash[32];   /* BLAKE2b-256(previous hash ‖ row): store/audit_chain.h */
     const char *what;   /* "round.commit" … ; valid during the call */
     const char *detail; /* one line; valid during the call */
 } fedl_audit_row;
@@ -53,10 +54,15 @@ typedef bool (*fedl_audit_visit)(void *context, const fedl_audit_row *row);
 
 typedef struct fedl_store_ops {
     /* Errors: ERR_EXISTS / ERR_STATE / ERR_NOT_FOUND (the op contradicts what is stored),
-     * ERR_NO_SPACE, ERR_READ_ONLY, ERR_IO, ERR_CORRUPT. */
+     * ERR_RANGE (a field outside its range), ERR_MISMATCH (the container has another digest than
+     * the record says), ERR_NO_SPACE, ERR_READ_ONLY, ERR_BUSY (another program writes to the
+     * database), ERR_IO, ERR_CORRUPT, ERR_NO_MEMORY. docs/server.md §Store lists which state each
+     * op asks for. */
     fedl_status (*apply)(fedl_store *store, const fedl_store_op *op);
+    /* Rising ids. Errors of all visits: ERR_IO, ERR_CORRUPT. */
     fedl_status (*device_each)(fedl_store *store, fedl_device_visit visit, void *context);
     fedl_status (*task_each)(fedl_store *store, fedl_task_visit visit, void *context);
+    /* Rising versions. Errors: ERR_NOT_FOUND (task), those of reading. */
     fedl_status (*model_each)(fedl_store *store, uint32_t task_id, fedl_model_visit visit,
                               void *context);
     /*
@@ -67,6 +73,10 @@ typedef struct fedl_store_ops {
     fedl_status (*model_read)(fedl_store *store, fedl_model_record *record, uint32_t task_id,
                               uint32_t version, uint8_t *container, size_t container_bytes,
                               int32_t *master_words, uint32_t parameter_count);
+    /* Optimiser state of a version, agg_state_bytes of its row. Errors: ERR_NOT_FOUND, ERR_SIZE,
+     * ERR_CORRUPT, ERR_IO. */
+    fedl_status (*agg_state_read)(fedl_store *store, uint32_t task_id, uint32_t version,
+                                  uint8_t *agg_state, size_t agg_state_bytes);
     fedl_status (*audit_each)(fedl_store *store, fedl_audit_visit visit, void *context);
     /* One line about the last error, for people; never NULL. */
     const char *(*error_text)(const fedl_store *store);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Audit rows as text for people, and their hash chain. See the header for the layout. */
+#include "store/audit_chain.h"
+#include "base/cursor.h"
+#include "base/hex.h"
+#include "store/crash_point.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const uint8_t audit_personal[FEDL_PERSONAL_BYTES] = "fedl.audit.v1";
+
+/* A name from outside must not be able to draw lines into a log or a terminal. */
+static void clean(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20u || c == 0x7fu) {
+            *text = '?';
+        }
+    }
+}
+
+static const char *device_state_name(fedl_device_state state)
+{
+    switch (state) {
+    case FEDL_DEVICE_INVITED:
+        return "invited";
+    case FEDL_DEVICE_ACTIVE:
+        return "active";
+    case FEDL_DEVICE_REVOKED:
+        return "revoked";
+    case FEDL_DEVICE_LEFT:
+        return "left";
+    }
+    return "unknown";
+}
+
+static const char *task_state_name(fedl_task_state state)
+{
+    switch (state) {
+    case FEDL_TASK_RUNNING:
+        return "running";
+    case FEDL_TASK_PAUSED:
+        return "paused";
+    case FEDL_TASK_COMPLETE:
+        return "complete";
+    }
+    return "unknown";
+}
+
+void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
+{
+    const char *text = op->text != NULL ? op->text : "";
+    char *out = entry->detail;
+    size_t room = sizeof entry->detail;
+    char digest[65];
+    entry->utc_s = op->utc_s;
+    (void)snprintf(entry->what, sizeof entry->what, "%s", fedl_store_op_name(op->kind));
+    switch (op->kind) {
+    case FEDL_STORE_DEVICE_ADD:
+        (void)snprintf(out, room, "device %" PRIu32 " name \"%s\" token expires %" PRIu64,
+                       op->device.device_id, op->device.name, op->device.token_expires_s);
+        break;
+    case FEDL_STORE_DEVICE_ENROL:
+        fedli_hex_encode(digest, op->device.id_public, 32);
+        (void)snprintf(out, room, "device %" PRIu32 " key %s", op->device.device_id, digest);
+        break;
+    case FEDL_STORE_DEVICE_STATE:
+        (void)snprintf(out, room, "device %" PRIu32 " %s", op->device.device_id,
+                       device_state_name(op->device.state));
+        break;
+    case FEDL_STORE_TASK_ADD:
+        fedli_hex_encode(digest, op->model.digest, 32);
+        (void)snprintf(out, room, "task %" PRIu32 " name \"%s\" model %s", op->task_id, op->name,
+                       digest);
+        break;
+    case FEDL_STORE_TASK_STATE:
+        (void)snprintf(out, room, "task %" PRIu32 " %s: %s", op->task_id,
+                       task_state_name(op->task_state), text);
+        break;
+    case FEDL_STORE_ROUND_OPEN:
+        (void)snprintf(out, room,
+                       "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 " members %" PRIu32,
+                       op->task_id, op->round, op->attempt, op->member_count);
+        break;
+    case FEDL_STORE_ROUND_ABORT:
+        (void)snprintf(out, room, "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 ": %s",
+                       op->task_id, op->round, op->attempt, text);
+        break;
+    case FEDL_STORE_COMMIT:
+        fedli_hex_encode(digest, op->model.digest, 32);
+        (void)snprintf(out, room,
+                       "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 " reports %" PRIu32
+                       " version %" PRIu32 " model %s",
+                       op->task_id, op->round, op->attempt, op->member_count, op->model.version,
+                       digest);
+        break;
+    }
+    clean(entry->detail);
+}
+
+static void hash_text(const fedl_crypto *crypto, fedl_hash *hash, const char *text)
+{
+    uint8_t size[4];
+    size_t bytes = strlen(text);
+    fedli_store_u32(size, (uint32_t)bytes);
+    crypto->hash_update(hash, size, sizeof size);
+    crypto->hash_update(hash, text, bytes);
+}
+
+void fedl_audit_link(const fedl_crypto *crypto, uint8_t hash[32], const uint8_t previous[32],
+                     uint64_t sequence, uint64_t utc_s, const char *what, const char *detail)
+{
+    uint8_t fixed[16];
+    fedl_hash state;
+    fedli_store_u64(fixed, sequence);
+    fedli_store_u64(fixed + 8, utc_s);
+    crypto->hash_init(&state, 32, NULL, 0, audit_personal);
+    crypto->hash_update(&state, previous, 32);
+    crypto->hash_update(&state, fixed, sizeof fixed);
+    hash_text(crypto, &state, what);
+    hash_text(crypto, &state, detail);
+    crypto->hash_final(&state, hash, 32);
+}
+
+typedef struct verify_state {
+    const fedl_crypto *crypto;
+    fedl_audit_report *report;
+} verify_state;
+
+static bool verify_row(void *context, const fedl_audit_row *row)
+{
+    verify_state *state = context;
+    fedl_audit_report *report = state->report;
+    uint8_t expected[32];
+    fedl_audit_link(state->crypto, expected, report->head, row->sequence, row->utc_s, row->what,
+                    row->detail);
+    if (row->sequence != report->row_count + 1 || memcmp(expected, row->hash, 32) != 0) {
+        report->broken_sequence = report->row_count + 1;
+        return false;
+    }
+    report->row_count++;
+    memcpy(report->head, row->hash, 32);
+    return true;
+}
+
+fedl_status fedl_audit_verify(fedl_audit_report *report, fedl_store *store,
+                              const fedl_crypto *crypto)
+{
+    verify_state state = {crypto, report};
+    memset(report, 0, sizeof *report);
+    fedl_status status = store->ops->audit_each(store, verify_row, &state);
+    if (status == FEDL_OK && report->broken_sequence != 0) {
+        status = FEDL_ERR_CORRUPT;
+    }
+    return status;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of the store in memory, shared by its writing and its reading half. */
+#ifndef FEDL_STORE_STORE_MEM_H
+#define FEDL_STORE_STORE_MEM_H
+
+#include "store/audit_chain.h"
+#include "store/store.h"
+
+typedef struct mem_model {
+    fedl_model_record record; /* its pointers point to the three blocks below */
+    fedl_round_metrics metrics;
+    uint8_t *container;
+    int32_t *words;
+    uint8_t *agg_state;
+} mem_model;
+
+typedef struct mem_task {
+    uint32_t task_id;
+    fedl_task_state state;
+    char name[FEDL_TASK_NAME_BYTES_MAX];
+    uint8_t *plan_text;
+    size_t plan_bytes;
+    mem_model *models; /* version v at index v − 1 */
+    size_t model_count;
+    size_t model_capacity;
+    uint32_t round; /* of the last attempt opened; 0 = none */
+    uint32_t attempt;
+    bool open;
+    uint32_t *members; /* of that attempt */
+    uint32_t member_count;
+} mem_task;
+
+typedef struct mem_audit {
+    fedl_audit_entry entry;
+    uint8_t hash[32];
+} mem_audit;
+
+typedef struct mem_store {
+    fedl_store base;
+    const fedl_crypto *crypto;
+    fedl_device_record *devices; /* rising ids */
+    size_t device_count;
+    size_t device_capacity;
+    mem_task *tasks; /* rising ids */
+    size_t task_count;
+    size_t task_capacity;
+    mem_audit *audit;
+    size_t audit_count;
+    size_t audit_capacity;
+    fedl_status last;
+} mem_store;
+
+fedl_status fedli_mem_device_each(fedl_store *base, fedl_device_visit visit, void *context);
+fedl_status fedli_mem_task_each(fedl_store *base, fedl_task_visit visit, void *context);
+fedl_status fedli_mem_model_each(fedl_store *base, uint32_t task_id, fedl_model_visit visit,
+                                 void *context);
+fedl_status fedli_mem_model_read(fedl_store *base, fedl_model_record *record, uint32_t task_id,
+                                 uint32_t version, uint8_t *container, size_t container_bytes,
+                                 int32_t *master_words, uint32_t parameter_count);
+fedl_status fedli_mem_agg_state_read(fedl_store *base, uint32_t task_id, uint32_t version,
+                                     uint8_t *agg_state, size_t agg_state_bytes);
+fedl_status fedli_mem_audit_each(fedl_store *base, fedl_audit_visit visit, void *context);
+uint32_t fedli_mem_attempt_last(const mem_task *task);
+
+#endif
