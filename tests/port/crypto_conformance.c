@@ -119,6 +119,20 @@ static void hash_streams_at_every_split(void **state)
     }
 }
 
+/* A keyed state is a secret, and callers leave wiping it to hash_final. */
+static void hash_final_wipes_the_state(void **state)
+{
+    static const fedl_hash zero;
+    const fedl_crypto *crypto = *state;
+    fedl_hash hash;
+    uint8_t out[32];
+    crypto->hash_init(&hash, 32, pattern(), 32, NULL);
+    crypto->hash_update(&hash, pattern(), 200);
+    assert_memory_not_equal(&hash, &zero, sizeof hash);
+    crypto->hash_final(&hash, out, 32);
+    assert_memory_equal(&hash, &zero, sizeof hash);
+}
+
 /* RFC 7748, section 5.2. */
 static void x25519_known_answers(void **state)
 {
@@ -282,6 +296,7 @@ int crypto_conformance_run(const fedl_crypto *crypto)
         cmocka_unit_test_prestate(digest_equals_b2sum, port),
         cmocka_unit_test_prestate(hash_with_key_and_personalisation, port),
         cmocka_unit_test_prestate(hash_streams_at_every_split, port),
+        cmocka_unit_test_prestate(hash_final_wipes_the_state, port),
         cmocka_unit_test_prestate(x25519_known_answers, port),
         cmocka_unit_test_prestate(ed25519_known_answers, port),
         cmocka_unit_test_prestate(aead_known_answer, port),

@@ -37,6 +37,7 @@ typedef struct fedl_crypto {
     void (*hash_init)(fedl_hash *hash, size_t out_bytes, const uint8_t *key, size_t key_bytes,
                       const uint8_t *personal);
     void (*hash_update)(fedl_hash *hash, const void *data, size_t size);
+    /* Wipes hash. out_bytes is that of hash_init. */
     void (*hash_final)(fedl_hash *hash, uint8_t *out, size_t out_bytes);
 
     /* shared = secret · point. False when the result is all zero (low-order point): the caller

@@ -44,7 +44,6 @@ static void hmac(const fedl_crypto *crypto, uint8_t out[FEDLI_NOISE_HASH_BYTES],
 
     fedli_wipe(block, sizeof block);
     fedli_wipe(inner, sizeof inner);
-    fedli_wipe(&hash, sizeof hash);
 }
 
 /* HKDF with two outputs (Noise, section 4.3). input may be empty (Split). */

@@ -39,7 +39,6 @@ static void personal_hash(const fedl_crypto *crypto, uint8_t out[FEDL_HASH_BYTES
     crypto->hash_update(&hash, part_1.data, part_1.size);
     crypto->hash_update(&hash, part_2.data, part_2.size);
     crypto->hash_final(&hash, out, FEDL_HASH_BYTES);
-    fedli_wipe(&hash, sizeof hash);
 }
 
 void fedl_fingerprint(const fedl_crypto *crypto, uint8_t out[FEDLI_FINGERPRINT_BYTES],
