@@ -76,10 +76,11 @@ static const uint8_t *next_line(const fedli_noise *noise)
     return script_of(noise->pattern)->tokens[noise->message_index];
 }
 
-static bool is_our_turn(const fedli_noise *noise, bool to_write)
+/* The same when this side is the one to write it, or to read it; else NULL. */
+static const uint8_t *line_in_turn(const fedli_noise *noise, bool to_write)
 {
     const bool initiator_writes = noise->message_index % 2 == 0;
-    return next_line(noise) != NULL && (initiator_writes == noise->initiator) == to_write;
+    return (initiator_writes == noise->initiator) == to_write ? next_line(noise) : NULL;
 }
 
 static bool has_ephemeral(const uint8_t *line)
@@ -201,10 +202,10 @@ static fedl_status write_line(fedli_noise *noise, const uint8_t *line, uint8_t *
 fedl_status fedli_noise_write(fedli_noise *noise, uint8_t *out, size_t out_bytes, size_t *out_size,
                               fedl_bytes payload, const uint8_t ephemeral_secret[32])
 {
-    if (!is_our_turn(noise, true)) {
+    const uint8_t *line = line_in_turn(noise, true);
+    if (line == NULL) {
         return FEDL_ERR_STATE;
     }
-    const uint8_t *line = next_line(noise);
     const size_t overhead = fedli_noise_overhead(noise);
     /* overhead ≤ 96, so the difference is positive and the sum below stays under 65536. */
     if (payload.size > MESSAGE_BYTES_MAX - overhead || out_bytes < overhead + payload.size) {
@@ -261,10 +262,10 @@ static fedl_status read_line(fedli_noise *noise, const uint8_t *line, uint8_t *p
 fedl_status fedli_noise_read(fedli_noise *noise, uint8_t *payload, size_t payload_bytes,
                              size_t *payload_size, fedl_bytes message)
 {
-    if (!is_our_turn(noise, false)) {
+    const uint8_t *line = line_in_turn(noise, false);
+    if (line == NULL) {
         return FEDL_ERR_STATE;
     }
-    const uint8_t *line = next_line(noise);
     const size_t overhead = fedli_noise_overhead(noise);
     if (message.size < overhead) {
         return FEDL_ERR_TRUNCATED;
