@@ -64,7 +64,7 @@ static void fold(fedl_accum *accum, fedl_bytes vector)
     } else if (accum->ring_bits == 16) {
         fedli_fold_u16(accum->words, vector.data, count);
     } else if (accum->ring_bits == 24) {
-        /* The tail follows the body: the byte after the last word can be read. */
+        /* The tail follows the body: bytes after the last word can be read. */
         fedli_fold_u24(accum->words, vector.data, count);
     } else {
         fedli_fold_u32(accum->words, vector.data, count);

@@ -16,7 +16,7 @@ void fedli_fold_u8(uint8_t *restrict sum, const uint8_t *restrict bytes, size_t 
 void fedli_fold_u16(uint16_t *restrict sum, const uint8_t *restrict bytes, size_t count);
 /**
  * Words of 3 bytes into 32-bit sums, of which the low 24 bits count: the top byte holds garbage.
- * bytes has at least 3·count + 1 readable bytes.
+ * At least 2 bytes after the last word can be read (in a vector, the tail follows).
  */
 void fedli_fold_u24(uint32_t *restrict sum, const uint8_t *restrict bytes, size_t count);
 void fedli_fold_u32(uint32_t *restrict sum, const uint8_t *restrict bytes, size_t count);

@@ -196,7 +196,7 @@ static void fold_loops_handle_every_length(void **state)
     enum { MAX = 70 };
     for (size_t count = 1; count <= MAX; count++) {
         for (size_t word = 1; word <= 4; word++) {
-            const size_t bytes_size = count * word + (word == 3 ? 1u : 0u);
+            const size_t bytes_size = count * word + (word == 3 ? 2u : 0u);
             uint8_t *bytes = malloc(bytes_size);
             uint32_t sum[MAX] = {0};
             assert_non_null(bytes);
