@@ -184,8 +184,9 @@ static uint64_t apply_block(int16_t *restrict w, int32_t *restrict acc, int32_t 
     uint32_t high = 0;
     for (uint32_t i = 0; i < columns; i++) {
         acc[i] >>= shift;
-        /* |acc| < 2^29 here; v + 2^15 has bits above 15 exactly when v does not fit int16. */
-        high |= (uint32_t)((int32_t)w[i] - acc[i] + 32768);
+        /* |acc| < 2^29 here; v + 2^15 has bits above 15 exactly when v does not fit int16. Both q
+         * and w − q have to fit: sat16(q) comes first. */
+        high |= (uint32_t)(acc[i] + 32768) | (uint32_t)((int32_t)w[i] - acc[i] + 32768);
     }
     if (high <= 65535u) {
         for (uint32_t i = 0; i < columns; i++) {
