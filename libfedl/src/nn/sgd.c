@@ -69,6 +69,19 @@ void fedli_error_narrow(fedli_model_state *state, size_t count)
     state->overflow = state->overflow || plan.overflow;
 }
 
+void fedli_sgd_backward(fedli_model_state *state, fedli_rate rate, fedli_sgd_step *step)
+{
+    const fedli_requant top =
+        state->loss->error(state->error, state->wide, state->wide_exp, state->targets, step->rows,
+                           state->output_count, rate);
+    state->error_exp = top.exp;
+    state->error_zero = top.zero;
+    state->overflow = state->overflow || top.overflow;
+    for (uint32_t i = state->spec.layer_count; i-- > 0 && !state->error_zero;) {
+        state->layers[i].ops->backward(state, i, step);
+    }
+}
+
 /* (difference · c + r) >> 30 with a 30-bit dither: |difference| < 2^32 and c ≤ 2^30, so the product
  * stays below 2^62 and the dither has room. */
 static int64_t pull(int64_t difference, uint32_t prox_q30, uint32_t hash)

@@ -23,6 +23,12 @@ void fedli_sgd_update_biases(fedli_model_state *state, uint32_t index, fedli_sgd
 /** Narrows wide (count values) to state->error, and notes when nothing is left of it. */
 void fedli_error_narrow(fedli_model_state *state, size_t count);
 
+/**
+ * Back-propagation of the batch whose logits are in wide: top error, then every layer downwards,
+ * each updated on the way, until nothing is left to propagate. Overwrites wide and error.
+ */
+void fedli_sgd_backward(fedli_model_state *state, fedli_rate rate, fedli_sgd_step *step);
+
 /** p −= η·μ·(p − p_round) for every weight and bias; reference is a container of the same spec. */
 void fedli_sgd_prox(fedli_model_state *state, fedl_bytes reference, uint32_t prox_q30,
                     uint32_t step_seed);

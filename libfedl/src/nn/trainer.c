@@ -104,20 +104,6 @@ static uint64_t batch_loss_q16(const fedli_model_state *state, uint32_t rows)
     return sum;
 }
 
-/* Back-propagation from the top error down to the first layer that still gets any. */
-static void run_backward(fedli_model_state *state, fedli_rate rate, fedli_sgd_step *step)
-{
-    const fedli_requant top =
-        state->loss->error(state->error, state->wide, state->wide_exp, state->targets, step->rows,
-                           state->output_count, rate);
-    state->error_exp = top.exp;
-    state->error_zero = top.zero;
-    state->overflow = state->overflow || top.overflow;
-    for (uint32_t i = state->spec.layer_count; i-- > 0 && !state->error_zero;) {
-        state->layers[i].ops->backward(state, i, step);
-    }
-}
-
 static void advance(fedl_trainer *trainer, uint32_t rows)
 {
     trainer->step++;
@@ -152,7 +138,7 @@ fedl_status fedl_trainer_step(fedl_trainer *trainer, bool *done)
         stats->loss_sum_q16 += batch_loss_q16(state, rows);
         stats->row_count += rows;
     }
-    run_backward(state, fedli_rate_of(config->lr_q24, rows), &step);
+    fedli_sgd_backward(state, fedli_rate_of(config->lr_q24, rows), &step);
     if (config->prox_mu_q16 > 0) {
         fedli_sgd_prox(state, trainer->reference,
                        fedli_prox_q30(config->lr_q24, config->prox_mu_q16), step.dither_seed);
