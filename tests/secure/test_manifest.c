@@ -82,7 +82,12 @@ static void opens_what_was_signed(void **state)
     assert_int_equal(open_all(&back, bytes, sizeof bytes, signature), FEDL_OK);
     fedl_manifest_encode(again, &back);
     assert_memory_equal(bytes, again, sizeof bytes);
-    /* The context is part of what is signed: the bare bytes are another text. */
+    /* What is signed is "fedl/manifest/v1" and the bytes; the bare bytes are another text. */
+    uint8_t signed_text[16 + FEDLI_MANIFEST_BYTES];
+    memcpy(signed_text, "fedl/manifest/v1", 16);
+    memcpy(signed_text + 16, bytes, sizeof bytes);
+    assert_true(
+        fedl_crypto_sodium()->verify(signature, signed_text, sizeof signed_text, signer_public));
     assert_false(fedl_crypto_sodium()->verify(signature, bytes, sizeof bytes, signer_public));
 }
 

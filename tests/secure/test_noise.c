@@ -5,6 +5,7 @@
 
 #include "cmocka_all.h"
 #include "noise_pair.h"
+#include "secure/prologue.h"
 #include "sodium/crypto_sodium.h"
 
 #include <string.h>
@@ -30,6 +31,21 @@ static void both_sides_agree(void **state)
         assert_memory_not_equal(keys[0][0], keys[0][1], 32);
         assert_memory_equal(hashes[0], hashes[1], 64);
     }
+}
+
+static void prologue_is_the_documented_one(void **state)
+{
+    (void)state;
+    const uint8_t fleet[16] = {0xf1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    uint8_t out[FEDLI_PROLOGUE_BYTES_MAX];
+    fedl_bytes prologue = fedli_prologue_encode(out, fleet);
+    assert_ptr_equal(prologue.data, out);
+    assert_int_equal(prologue.size, 22);
+    assert_memory_equal(out, "fedl/1", 6);
+    assert_memory_equal(out + 6, fleet, 16);
+    prologue = fedli_prologue_encode(out, NULL);
+    assert_int_equal(prologue.size, 6);
+    assert_memory_equal(prologue.data, "fedl/1", 6);
 }
 
 static void overheads_are_the_documented_ones(void **state)
@@ -273,6 +289,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_agree),
+        cmocka_unit_test(prologue_is_the_documented_one),
         cmocka_unit_test(overheads_are_the_documented_ones),
         cmocka_unit_test(remote_static_appears_in_time),
         cmocka_unit_test(init_checks_its_arguments),

@@ -153,6 +153,13 @@ static void refuses_other_bytes_and_lengths(void **state)
     strcpy(text, known_token);
     strcat(text, "0");
     assert_int_equal(parse(text), FEDL_ERR_FORMAT);
+    char long_text[1000];
+    memset(long_text, '7', sizeof long_text);
+    for (size_t size = 57; size < sizeof long_text; size += 47) {
+        long_text[size] = '\0';
+        assert_int_equal(parse(long_text), FEDL_ERR_FORMAT);
+        long_text[size] = '7';
+    }
     strcpy(text, known_token);
     strcat(text, "-");
     assert_int_equal(parse(text), FEDL_OK);
