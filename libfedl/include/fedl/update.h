@@ -88,7 +88,7 @@ typedef struct fedl_update {
  * Measures the delta (passes over model and reference) and fixes clip factor, weight and tail.
  *
  * model and reference (the container of the round) must stay unchanged and outlive the update.
- * train and eval may be NULL (their words of the tail are 0). No scratch beyond 0.6 KB of stack.
+ * train and eval may be NULL (their words of the tail are 0). No scratch but 1 KB of stack.
  * Errors: ERR_RANGE (config), those of fedl_container_header_decode() for the reference,
  * ERR_MISMATCH (reference has another spec), ERR_TRUNCATED or ERR_FORMAT (it is shorter or longer
  * than its spec says). *update is written only on FEDL_OK.
