@@ -216,6 +216,58 @@ static void saturation_is_counted_and_weighted(void **state)
     fixture_free(&fixture);
 }
 
+static void a_norm_of_exactly_the_limit_is_within(void **state)
+{
+    (void)state;
+    update_fixture fixture;
+    init_medium(&fixture);
+    /* Quarters of one: √(3² + 4² + 7² + 5² + 1²) = 10 of them, all on the update grid. */
+    fixture_set(&fixture, 0, 0, 3 << 12);
+    fixture_set(&fixture, 1, 0, -4 * (1 << 12));
+    fixture_set(&fixture, 2, 0, 7 << 12);
+    fixture_set(&fixture, 3, 0, 5 << 12);
+    fixture_set(&fixture, 4, 0, 1 << 12);
+    fixture_load(&fixture);
+    fedl_update_config cfg = fixture_config();
+    cfg.clip_q16 = 10 << 14;
+    fedl_update update;
+    fixture_begin(&fixture, &update, &cfg);
+    assert_int_equal(update.norm_q16, cfg.clip_q16);
+    assert_int_equal(update.factor_q15, 32768);
+    assert_false(update.truncate);
+    cfg.clip_q16--;
+    fixture_begin(&fixture, &update, &cfg);
+    assert_true(update.factor_q15 < 32768);
+    assert_int_equal(update.tail[FEDL_TAIL_CLIPPED], 1);
+    fixture_free(&fixture);
+}
+
+static void the_fall_back_counts_its_own_saturations(void **state)
+{
+    (void)state;
+    update_fixture fixture;
+    init_medium(&fixture);
+    /* q_max = 1 and every delta at 1½ units: rounding up is cut, truncation is not. */
+    fedl_update_config cfg = fixture_config();
+    cfg.clients_max = 4000;
+    assert_int_equal(fedl_update_q_max(&cfg), 1);
+    for (uint32_t i = 0; i < fixture.count; i++) {
+        const fixture_place place = fixture_place_of(&fixture, i);
+        fixture_set(&fixture, i, 0, 24 >> (place.exp + 16));
+    }
+    fixture_load(&fixture);
+    fedl_update update;
+    cfg.clip_q16 = UINT32_MAX;
+    fixture_begin(&fixture, &update, &cfg);
+    assert_false(update.truncate);
+    assert_in_range(update.tail[FEDL_TAIL_SATURATED], fixture.count / 3, fixture.count * 2 / 3);
+    cfg.clip_q16 = update.norm_q16;
+    fixture_begin(&fixture, &update, &cfg);
+    assert_true(update.truncate);
+    assert_int_equal(update.tail[FEDL_TAIL_SATURATED], 0);
+    fixture_free(&fixture);
+}
+
 static void equal_models_send_zeros(void **state)
 {
     (void)state;
@@ -242,6 +294,8 @@ int main(void)
         cmocka_unit_test(adversarial_deltas_stay_within),
         cmocka_unit_test(the_mean_over_devices_is_the_delta),
         cmocka_unit_test(saturation_is_counted_and_weighted),
+        cmocka_unit_test(a_norm_of_exactly_the_limit_is_within),
+        cmocka_unit_test(the_fall_back_counts_its_own_saturations),
         cmocka_unit_test(equal_models_send_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
