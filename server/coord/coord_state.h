@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything the coordinator remembers, and the names that its files share.
+ *
+ *   fedli_coord_state ─┬─ devices[]   rising device id; never removed, so ids are references
+ *                      ├─ keys[]      hash table: Noise public key → device id
+ *                      ├─ sessions[]  slots; the slot number is part of the session id
+ *                      ├─ requests[]  per session: the host's handle of the request under way
+ *                      ├─ device_ops[] store ops about devices that are out
+ *                      └─ tasks[] ──► fedli_task, each in the block that its operator gave
+ *
+ * Memory: a device takes sizeof(fedli_device) + 8, a session sizeof(fedli_session) + 8: together
+ * less than 1.5 KB (tests/coord/test_coord_layout.c). Nothing here is iterated in an order that
+ * depends on arrival: devices by id, members by id, sessions by slot (only to answer them).
+ */
+#ifndef FEDL_COORD_COORD_STATE_H
+#define FEDL_COORD_COORD_STATE_H
+
+#include "coord/coord.h"
+#include "secure/channel.h"
+#include "secure/noise.h"
+#include "wire/message.h"
+
+#define FEDLI_SESSION_NONE UINT32_MAX
+#define FEDLI_SLOT_NONE    UINT32_MAX
+#define FEDLI_DEVICE_OPS   16u /* store ops about devices that may be out at once */
+#define FEDLI_STAGING_MAX  64u
+/* Largest reply that is kept for a repeated request: ENROLLED with two certificates fits. */
+#define FEDLI_REPLY_BYTES_MAX 576u
+/* Output of one step: one reply of any size, and some TASKs for parked long-polls. */
+#define FEDLI_ENVELOPE_TASK_BYTES_MAX (FEDLI_MESSAGE_BYTES_MAX + 64u)
+#define FEDLI_OUT_BYTES               (FEDLI_ENVELOPE_BYTES_MAX + 6u * FEDLI_ENVELOPE_TASK_BYTES_MAX)
+/* Parts of the 32 actions of a step: timers stop at the first, waking at the second. */
+#define FEDLI_ACTIONS_TIMERS 14u
+#define FEDLI_ACTIONS_WAKE   28u
+/* A device that was told to come back counts as being there for this much longer than it was told.
+ */
+#define FEDLI_GRACE_MS   5000u
+#define FEDLI_STORE_MS   100u /* shortest pause before a failed store op is tried again */
+#define FEDLI_TASKS_MAX  64u
+#define FEDLI_DEVICE_MAX 100000u
+
+typedef struct fedli_device {
+    fedl_device_record record;
+    uint32_t session; /* slot of its live session, or FEDLI_SESSION_NONE */
+    bool op_out;      /* a store op about it is out: no second one */
+    bool unstored;    /* revoked in memory, but the store has failed to keep it */
+    /* Until when the device counts for the pools: 0 = does not, FEDL_NEVER_NS = while parked. */
+    fedl_instant_ns available_until_ns;
+    fedl_instant_ns seen_ns;
+    uint32_t report_count;
+} fedli_device;
+
+typedef enum fedli_session_state {
+    FEDLI_SESSION_FREE = 1,
+    FEDLI_SESSION_HALF = 2,    /* IK answered; nothing yet proves that message 1 was fresh */
+    FEDLI_SESSION_JOINING = 3, /* XX message 2 sent */
+    FEDLI_SESSION_JOINED = 4,  /* XX finished: only the kept reply is still of use */
+    FEDLI_SESSION_LIVE = 5,
+} fedli_session_state;
+
+typedef enum fedli_pending {
+    FEDLI_PENDING_NONE = 1,
+    FEDLI_PENDING_POLL = 2,  /* a parked CHECKIN */
+    FEDLI_PENDING_STORE = 3, /* the answer waits for a STORED event */
+} fedli_pending;
+
+typedef struct fedli_session {
+    uint64_t id; /* random, the low 20 bits are the slot */
+    fedli_session_state state;
+    fedli_pending pending;
+    uint32_t device_id; /* HALF, LIVE */
+    uint32_t newer;     /* neighbours in the list of its state, by use */
+    uint32_t older;
+    fedl_instant_ns used_ns;
+    fedli_channel channel;
+    uint64_t request_id; /* of the request under way */
+    fedl_instant_ns poll_until_ns;
+    bool wait_now; /* parked, but not chosen: answer WAIT(wait_ms) */
+    uint32_t wait_ms;
+    uint32_t have_task_id;
+    uint8_t have_digest[32];
+    uint64_t reply_request_id; /* the kept reply answers this request … */
+    uint32_t reply_bytes;      /* 0 = none is kept */
+    union {
+        fedli_noise noise;                    /* JOINING */
+        uint8_t reply[FEDLI_REPLY_BYTES_MAX]; /* whole envelope */
+    } u;
+} fedli_session;
+
+/* A list of sessions by use; free slots use `older` only. */
+typedef struct fedli_session_list {
+    uint32_t newest;
+    uint32_t oldest;
+    uint32_t count;
+} fedli_session_list;
+
+/* A store op about a device, and whom its completion concerns. */
+typedef struct fedli_device_op {
+    uint64_t ticket; /* 0 = free */
+    fedl_store_op op;
+    uint64_t admin_ticket; /* ADD, revoke */
+    uint64_t session_id;   /* ENROL, leave: 0 = none */
+    uint8_t secret[FEDLI_TOKEN_SECRET_BYTES];
+} fedli_device_op;
+
+typedef enum fedli_member_state {
+    FEDLI_MEMBER_CHOSEN = 1,
+    FEDLI_MEMBER_REPORTED = 2, /* its vector is in the sum */
+    FEDLI_MEMBER_GONE = 3,     /* revoked or left before it reported */
+} fedli_member_state;
+
+typedef struct fedli_member {
+    uint32_t device_id;
+    uint32_t rank;
+    fedli_member_state state;
+} fedli_member;
+
+/* Where an upload is put together before it is added to the sum. */
+typedef struct fedli_slot {
+    uint32_t device_id; /* 0 = free */
+    size_t next_offset;
+    uint8_t digest[32];
+    fedl_instant_ns used_ns;
+} fedli_slot;
+
+typedef struct fedli_task {
+    uint32_t task_id;
+    bool visible; /* its TASK_ADD is stored */
+    char name[FEDL_TASK_NAME_BYTES_MAX];
+    fedl_task_state state;
+    fedl_round_phase phase;
+    fedl_plan plan;
+    fedl_round_config round_config;
+    fedl_bytes plan_text;
+    uint8_t *plan_encoded;
+    size_t plan_bytes;
+    uint8_t plan_digest[32];
+
+    fedl_model_record model; /* newest visible version; its bytes are `container` */
+    fedl_master master;
+    uint8_t *container;
+    size_t container_bytes;
+    uint8_t *agg_state;
+    size_t agg_state_bytes;
+    const fedl_agg_ops *agg;
+
+    uint32_t attempt;      /* under way, or the last one; 0 = none yet in this round */
+    uint32_t attempt_base; /* attempts up to here don't count towards attempt_max */
+    uint64_t opened_serial;
+    fedl_instant_ns phase_since_ns;
+    fedl_instant_ns timer_ns; /* POOL: time-out, RUNNING: deadline, RETRY: end */
+    uint32_t pool_count;      /* at the choice */
+    fedl_accum accum;
+    fedli_member *members; /* [select_count], rising device id */
+    uint32_t member_count;
+    uint32_t outstanding; /* members in state CHOSEN */
+    uint32_t *member_ids; /* [select_count] for store ops */
+    fedl_round_metrics metrics;
+    fedli_slot slots[FEDLI_STAGING_MAX];
+    uint32_t slot_count;
+    uint8_t *staging; /* [slot_count][accum.vector_bytes] */
+
+    fedl_store_op op;
+    uint64_t ticket;             /* of op; 0 = not out */
+    fedl_instant_ns op_retry_ns; /* op failed and goes out again then; FEDL_NEVER_NS = not */
+    bool want_pause;             /* the operator asked; waits until the attempt has ended */
+    uint64_t admin_ticket;       /* add, pause or resume under way */
+    bool admin_out;
+} fedli_task;
+
+typedef struct fedli_coord_state {
+    fedl_coord_config cfg;
+    const fedl_crypto *crypto;
+
+    fedli_device *devices;
+    uint32_t device_count;
+    uint32_t device_adds_out;
+    uint32_t device_id_next;
+    uint32_t *keys;
+    uint32_t key_mask;
+    uint32_t available_count;
+
+    fedli_session *sessions;
+    uint64_t *requests;
+    fedli_session_list half;
+    fedli_session_list live;
+    uint32_t session_free; /* head of the free slots */
+    uint32_t half_max;
+
+    fedli_task *tasks[FEDLI_TASKS_MAX]; /* rising task id */
+    uint32_t task_count;
+    uint32_t task_id_next;
+    uint64_t opened_serial;
+
+    fedli_device_op device_ops[FEDLI_DEVICE_OPS];
+    uint64_t ticket_next;
+
+    /* Long-polls: the sweep walks the sessions in portions and answers what can be answered. */
+    bool sweep_active;
+    bool sweep_again;
+    uint32_t sweep_next;
+    fedl_instant_ns poll_next_ns; /* no parked request ends before this */
+
+    fedl_instant_ns refusal_since_ns;
+    uint32_t refusal_count;
+    fedl_coord_counters counters;
+    bool started;
+    bool more; /* something did not fit into the last step */
+
+    /* This step. */
+    const fedl_event *event;
+    fedl_instant_ns now_ns;
+    fedl_actions *actions;
+    fedl_action spare; /* where log lines go that don't fit */
+    size_t out_used;
+    uint8_t *out;     /* [FEDLI_OUT_BYTES] */
+    uint8_t *plain;   /* [FEDLI_NOISE_MESSAGE_BYTES_MAX] a decrypted frame */
+    uint8_t *arena;   /* [FEDLI_MESSAGE_ARENA_BYTES] decoding */
+    uint8_t *scratch; /* [FEDLI_MESSAGE_ARENA_BYTES] encoding */
+    char token_text[FEDLI_TOKEN_TEXT_BYTES];
+} fedli_coord_state;
+
+static inline fedl_instant_ns fedli_after_ms(fedl_instant_ns from_ns, uint32_t ms)
+{
+    /* < 2^32 · 10^6 < 2^52: no overflow within 292 years of the clock's origin. */
+    return from_ns + (fedl_instant_ns)ms * 1000000;
+}
+
+/* ---- outbox.c: actions, replies, refusals ---- */
+void fedli_outbox_begin(fedli_coord_state *c, const fedl_event *event, fedl_actions *actions);
+bool fedli_outbox_has_room(const fedli_coord_state *c, uint32_t action_limit, size_t bytes);
+fedl_action *fedli_outbox_action(fedli_coord_state *c, fedl_action_kind kind);
+fedl_action *fedli_outbox_log(fedli_coord_state *c, fedl_log_kind kind);
+fedl_action *fedli_outbox_log_task(fedli_coord_state *c, fedl_log_kind kind, const fedli_task *t);
+void fedli_outbox_drop(fedli_coord_state *c, uint64_t request);
+/** Sends bytes that already lie in the output at its end: takes size of them. */
+void fedli_outbox_send(fedli_coord_state *c, uint64_t request, size_t size);
+/** One generic refusal, or silence when too many were sent this second; why goes to the log only.
+ */
+void fedli_outbox_refuse(fedli_coord_state *c, uint64_t request, fedl_status why);
+/** As refuse, but never rate-limited: for requests that the server has held. */
+void fedli_outbox_refuse_held(fedli_coord_state *c, uint64_t request);
+/** Seals message for the session, answers its request under way and keeps small replies. */
+void fedli_outbox_reply(fedli_coord_state *c, uint32_t slot, fedl_message *message);
+void fedli_outbox_reject(fedli_coord_state *c, uint32_t slot, fedl_reject_code code,
+                         uint32_t retry_after_ms, const char *text);
+void fedli_outbox_store(fedli_coord_state *c, uint64_t ticket, const fedl_store_op *op);
+void fedli_outbox_admin(fedli_coord_state *c, uint64_t ticket, fedl_status status,
+                        uint32_t device_id, uint32_t task_id, const char *text);
+
+/* ---- session_table.c: slots and lists ---- */
+void fedli_sessions_init(fedli_coord_state *c);
+fedli_session *fedli_session_find(fedli_coord_state *c, uint64_t id, uint32_t *slot);
+uint32_t fedli_session_take(fedli_coord_state *c, fedli_session_state state,
+                            const uint8_t random[8]);
+void fedli_session_touch(fedli_coord_state *c, uint32_t slot);
+/** HALF → LIVE: from now on the session of its device; the one before is closed. */
+void fedli_session_promote(fedli_coord_state *c, uint32_t slot);
+/** Wipes the session; a held request is refused, or dropped when its connection is surely dead. */
+void fedli_session_close(fedli_coord_state *c, uint32_t slot, bool refuse);
+void fedli_session_drop_idle(fedli_coord_state *c);
+void fedli_session_on_gone(fedli_coord_state *c);
+
+/* ---- session.c: handshakes, records ---- */
+void fedli_session_on_message(fedli_coord_state *c);
+void fedli_session_resend(fedli_coord_state *c, uint32_t slot, uint64_t request);
+
+/* ---- enrol.c ---- */
+void fedli_enrol_hello(fedli_coord_state *c, const fedli_envelope *envelope);
+void fedli_enrol_finish(fedli_coord_state *c, const fedli_envelope *envelope);
+void fedli_enrol_stored(fedli_coord_state *c, fedli_device_op *op, fedl_status status);
+void fedli_enrol_token_hash(const fedli_coord_state *c, uint8_t out[32],
+                            const uint8_t secret[FEDLI_TOKEN_SECRET_BYTES]);
+
+/* ---- device_table.c ---- */
+fedli_device *fedli_device_find(const fedli_coord_state *c, uint32_t device_id);
+fedli_device *fedli_device_find_key(const fedli_coord_state *c, const uint8_t noise_public[32]);
+fedl_status fedli_device_insert(fedli_coord_state *c, const fedl_device_record *record);
+void fedli_device_key_insert(fedli_coord_state *c, const fedli_device *d);
+void fedli_device_available(fedli_coord_state *c, fedli_device *d, fedl_instant_ns until_ns);
+/** Ends everything that a revoked or departed device has: session, pool, membership, slot. */
+void fedli_device_expel(fedli_coord_state *c, fedli_device *d);
+fedli_device_op *fedli_device_op_take(fedli_coord_state *c, fedl_store_op_kind kind,
+                                      const fedl_device_record *record);
+void fedli_device_op_free(fedli_device_op *op);
+
+/* ---- checkin.c: CHECKIN, LEAVE, long-polls ---- */
+void fedli_checkin_on_message(fedli_coord_state *c, uint32_t slot,
+                              const fedl_message_checkin *checkin);
+void fedli_checkin_on_leave(fedli_coord_state *c, uint32_t slot);
+void fedli_checkin_left(fedli_coord_state *c, fedli_device_op *op, fedl_status status);
+void fedli_checkin_sweep_request(fedli_coord_state *c);
+void fedli_checkin_sweep(fedli_coord_state *c);
+void fedli_checkin_unpark(fedli_coord_state *c, uint32_t slot);
+
+/* ---- task.c: layout, adding, restoring ---- */
+fedli_task *fedli_task_find(const fedli_coord_state *c, uint32_t task_id);
+fedl_status fedli_task_create(fedli_coord_state *c, fedli_task **task, const fedl_task_setup *setup,
+                              uint32_t task_id);
+void fedli_task_remove(fedli_coord_state *c, fedli_task *t);
+void fedli_task_emit_op(fedli_coord_state *c, fedli_task *t);
+void fedli_task_offer(const fedli_task *t, fedl_model_offer *offer);
+fedli_member *fedli_task_member(fedli_task *t, uint32_t device_id);
+
+/* ---- round.c: the phases ---- */
+void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t);
+void fedli_round_timer(fedli_coord_state *c, fedli_task *t);
+/** Closes the round when the goal is reached or nobody is left to wait for. */
+void fedli_round_check(fedli_coord_state *c, fedli_task *t);
+void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason);
+void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status);
+void fedli_round_set_state(fedli_coord_state *c, fedli_task *t, fedl_task_state state,
+                           const char *reason);
+fedl_instant_ns fedli_round_deadline_ns(const fedli_coord_state *c, const fedli_task *t);
+
+/* ---- round_pool.c: the choice of devices ---- */
+void fedli_pool_try_open(fedli_coord_state *c);
+
+/* ---- upload.c, fetch.c, publish.c ---- */
+void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot,
+                             const fedl_message_upload *upload);
+void fedli_upload_free_slots(fedli_task *t);
+void fedli_upload_free_device(fedli_task *t, uint32_t device_id);
+void fedli_fetch_on_message(fedli_coord_state *c, uint32_t slot, const fedl_message_fetch *fetch);
+void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model);
+void fedli_publish_commit(fedli_coord_state *c, fedli_task *t);
+
+/* ---- admin.c ---- */
+void fedli_admin_on_event(fedli_coord_state *c);
+void fedli_admin_device_stored(fedli_coord_state *c, fedli_device_op *op, fedl_status status);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a finished sum to a signed model version.
+ *
+ *   sum ─apply─► master ─export─► container ─digest─► manifest ─sign─► COMMIT ─stored─► visible
+ *
+ * Container and master are changed in place; the record of the visible version stays as it was
+ * until the commit is stored, and no bytes of the container are handed out in between.
+ */
+#include "base/check.h"
+#include "coord/coord_state.h"
+
+#include <string.h>
+
+void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model)
+{
+    fedl_manifest manifest = {.model_class = FEDL_MODEL_TRAIN_ONLY,
+                              .task_id = t->task_id,
+                              .version = model->version,
+                              .round = model->round,
+                              .container_bytes = t->container_bytes,
+                              .parameter_count = t->master.parameter_count,
+                              .security_counter = 1,
+                              .created_s = c->event->utc_s};
+    model->created_s = c->event->utc_s;
+    fedl_digest(c->crypto, model->digest, t->container, t->container_bytes);
+    memcpy(manifest.fleet_id, c->cfg.identity.fleet_id, 16);
+    memcpy(manifest.parent_digest, model->parent_digest, 32);
+    memcpy(manifest.digest, model->digest, 32);
+    memcpy(manifest.plan_digest, t->plan_digest, 32);
+    fedl_manifest_encode(model->manifest, &manifest);
+    fedl_manifest_sign(c->crypto, model->signature, model->manifest, c->cfg.identity.round_secret);
+}
+
+/* Counts the members whose vectors are in the sum, by rising id. */
+static uint32_t list_counted(fedli_task *t)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < t->member_count; i++) {
+        if (t->members[i].state == FEDLI_MEMBER_REPORTED) {
+            t->member_ids[count++] = t->members[i].device_id;
+        }
+    }
+    FEDLI_CHECK(count == t->accum.count);
+    return count;
+}
+
+void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
+{
+    const fedl_agg_config cfg = {.kind = t->agg->kind,
+                                 .server_lr_q16 = t->round_config.server_lr_q16,
+                                 .update_exp = t->plan.update.update_exp};
+    fedl_status status = t->agg->apply(&cfg, &t->master, t->agg_state, &t->accum);
+    if (status != FEDL_OK) {
+        fedli_round_abort(c, t, "the sum has no weight");
+        return;
+    }
+    status = fedl_master_export_container(&t->master, t->container, t->container_bytes);
+    FEDLI_CHECK(status == FEDL_OK);
+
+    t->phase = FEDL_PHASE_COMMITTING;
+    t->timer_ns = FEDL_NEVER_NS;
+    fedli_upload_free_slots(t);
+    t->op.kind = FEDL_STORE_COMMIT;
+    t->op.round = t->model.round + 1u;
+    t->op.attempt = t->attempt;
+    t->op.members = t->member_ids;
+    t->op.member_count = list_counted(t);
+    t->op.text = NULL;
+    t->op.model = t->model;
+    t->op.model.version = t->model.version + 1u;
+    t->op.model.round = t->model.round + 1u;
+    memcpy(t->op.model.parent_digest, t->model.digest, 32);
+    fedli_publish_sign(c, t, &t->op.model);
+    t->op.metrics = t->metrics;
+    t->op.metrics.report_count = t->accum.count;
+    memcpy(t->op.metrics.tail, t->accum.tail, sizeof t->op.metrics.tail);
+    t->op.metrics.duration_ms = (uint64_t)((c->now_ns - t->phase_since_ns) / 1000000);
+    fedli_task_emit_op(c, t);
+}

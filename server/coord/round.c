@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The phases of a task's rounds, as in the picture of coord.h. What moves them: enough check-ins
+ * (round_pool.c), a counted report, a timer, a STORED event, the operator.
+ *
+ * A task has at most one store op out, `op`. When it fails, the same op goes out again after a
+ * pause and the phase stays: until then nobody sees anything of it. An operator's wish that comes
+ * while an op is out waits in want_pause.
+ */
+#include "base/check.h"
+#include "coord/coord_state.h"
+
+#include <string.h>
+
+void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t)
+{
+    t->phase = FEDL_PHASE_POOL;
+    t->phase_since_ns = c->now_ns;
+    t->timer_ns = t->round_config.pool_timeout_ms == 0
+                      ? FEDL_NEVER_NS
+                      : fedli_after_ms(c->now_ns, t->round_config.pool_timeout_ms);
+}
+
+/* The attempt is over, however it ended: slots are free, those who still wait count again. */
+static void end_attempt(fedli_coord_state *c, fedli_task *t)
+{
+    fedli_upload_free_slots(t);
+    fedl_accum_clear(&t->accum);
+    for (uint32_t i = 0; i < t->member_count; i++) {
+        fedli_device *d = fedli_device_find(c, t->members[i].device_id);
+        FEDLI_CHECK(d != NULL);
+        if (d->session != FEDLI_SESSION_NONE &&
+            c->sessions[d->session].pending == FEDLI_PENDING_POLL) {
+            fedli_device_available(c, d, FEDL_NEVER_NS);
+        }
+    }
+    t->member_count = 0;
+    t->outstanding = 0;
+    t->timer_ns = FEDL_NEVER_NS;
+}
+
+void fedli_round_set_state(fedli_coord_state *c, fedli_task *t, fedl_task_state state,
+                           const char *reason)
+{
+    t->phase = FEDL_PHASE_IDLE;
+    t->timer_ns = FEDL_NEVER_NS;
+    t->op.kind = FEDL_STORE_TASK_STATE;
+    t->op.task_state = state;
+    t->op.text = reason;
+    fedli_task_emit_op(c, t);
+}
+
+void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
+{
+    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING);
+    t->phase = FEDL_PHASE_ABORTING;
+    t->timer_ns = FEDL_NEVER_NS;
+    fedli_upload_free_slots(t);
+    t->op.kind = FEDL_STORE_ROUND_ABORT;
+    t->op.round = t->model.round + 1u;
+    t->op.attempt = t->attempt;
+    t->op.text = reason;
+    fedli_task_emit_op(c, t);
+}
+
+void fedli_round_check(fedli_coord_state *c, fedli_task *t)
+{
+    if (t->phase != FEDL_PHASE_RUNNING) {
+        return;
+    }
+    const bool over = t->outstanding == 0 || c->now_ns >= t->timer_ns;
+    if (t->accum.count >= t->round_config.clients_goal ||
+        (over && t->accum.count >= t->round_config.reports_min)) {
+        fedli_publish_commit(c, t);
+    } else if (over) {
+        fedli_round_abort(c, t, t->outstanding == 0 ? "too few devices left" : "deadline");
+    }
+}
+
+void fedli_round_timer(fedli_coord_state *c, fedli_task *t)
+{
+    if (t->op_retry_ns <= c->now_ns) {
+        if (t->op.kind == FEDL_STORE_ROUND_OPEN) { /* nobody knows of it yet: its time starts now */
+            t->phase_since_ns = c->now_ns;
+        }
+        fedli_task_emit_op(c, t);
+    } else if (t->phase == FEDL_PHASE_RUNNING) {
+        fedli_round_check(c, t);
+    } else if (t->phase == FEDL_PHASE_RETRY && t->timer_ns <= c->now_ns) {
+        fedli_round_start_pool(c, t);
+    } else if (t->phase == FEDL_PHASE_IDLE && t->visible && t->state == FEDL_TASK_RUNNING &&
+               t->ticket == 0 && t->op_retry_ns == FEDL_NEVER_NS) {
+        /* Just restored. The server may have died between the last commit and what follows it. */
+        if (t->model.round >= t->round_config.round_count) {
+            fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, NULL);
+        } else if (t->want_pause) {
+            fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
+        } else {
+            fedli_round_start_pool(c, t);
+        }
+    }
+}
+
+fedl_instant_ns fedli_round_deadline_ns(const fedli_coord_state *c, const fedli_task *t)
+{
+    /* A pool whose time-out has passed waits for check-ins, not for time. */
+    const bool waits = t->phase == FEDL_PHASE_POOL && t->timer_ns <= c->now_ns;
+    const fedl_instant_ns timer_ns = waits ? FEDL_NEVER_NS : t->timer_ns;
+    return t->op_retry_ns < timer_ns ? t->op_retry_ns : timer_ns;
+}
+
+static void open_stored(fedli_coord_state *c, fedli_task *t)
+{
+    t->phase = FEDL_PHASE_RUNNING;
+    t->timer_ns = fedli_after_ms(t->phase_since_ns, t->round_config.deadline_ms);
+    fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_ROUND_OPENED, t);
+    log->a = t->member_count;
+    log->b = t->pool_count;
+    if (t->want_pause) {
+        fedli_round_abort(c, t, "paused by the operator");
+        return;
+    }
+    fedli_checkin_sweep_request(c);
+}
+
+static void abort_stored(fedli_coord_state *c, fedli_task *t)
+{
+    fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_ROUND_ABORTED, t);
+    log->a = t->accum.count;
+    log->b = t->round_config.reports_min;
+    log->text = t->op.text;
+    end_attempt(c, t);
+    if (t->want_pause) {
+        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
+    } else if (t->attempt - t->attempt_base >= t->round_config.attempt_max) {
+        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "too many failed attempts");
+    } else {
+        t->phase = FEDL_PHASE_RETRY;
+        t->timer_ns = fedli_after_ms(c->now_ns, t->round_config.retry_ms);
+    }
+}
+
+static void commit_stored(fedli_coord_state *c, fedli_task *t)
+{
+    for (uint32_t i = 0; i < t->op.member_count; i++) {
+        fedli_device *d = fedli_device_find(c, t->op.members[i]);
+        FEDLI_CHECK(d != NULL);
+        d->report_count++;
+    }
+    fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_ROUND_COMMITTED, t);
+    t->model = t->op.model; /* visible from here on */
+    t->metrics = t->op.metrics;
+    log->a = t->metrics.report_count;
+    log->b = t->model.version;
+    log->metrics = &t->metrics;
+    log->digest = t->model.digest;
+    end_attempt(c, t);
+    t->attempt = 0;
+    t->attempt_base = 0;
+    if (t->model.round >= t->round_config.round_count) {
+        fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, NULL);
+    } else if (t->want_pause) {
+        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
+    } else {
+        fedli_round_start_pool(c, t);
+    }
+}
+
+static void state_stored(fedli_coord_state *c, fedli_task *t)
+{
+    t->state = t->op.task_state;
+    /* A task that completed before it could be paused is complete: the operator hears of it. */
+    const fedl_status status =
+        t->want_pause && t->state == FEDL_TASK_COMPLETE ? FEDL_ERR_STATE : FEDL_OK;
+    if (t->admin_out) {
+        fedli_outbox_admin(c, t->admin_ticket, status, 0, t->task_id, NULL);
+    }
+    t->admin_out = false;
+    t->want_pause = false;
+    switch (t->state) {
+    case FEDL_TASK_RUNNING:
+        (void)fedli_outbox_log_task(c, FEDL_LOG_TASK_RESUMED, t);
+        t->attempt_base = t->attempt;
+        fedli_round_start_pool(c, t);
+        break;
+    case FEDL_TASK_PAUSED:
+        fedli_outbox_log_task(c, FEDL_LOG_TASK_PAUSED, t)->text = t->op.text;
+        break;
+    case FEDL_TASK_COMPLETE:
+        (void)fedli_outbox_log_task(c, FEDL_LOG_TASK_COMPLETE, t);
+        break;
+    }
+    fedli_checkin_sweep_request(c); /* who waits for nothing may get a finished model */
+}
+
+static void add_stored(fedli_coord_state *c, fedli_task *t)
+{
+    t->visible = true;
+    t->admin_out = false;
+    (void)fedli_outbox_log_task(c, FEDL_LOG_TASK_ADDED, t);
+    fedli_outbox_admin(c, t->admin_ticket, FEDL_OK, 0, t->task_id, NULL);
+    fedli_round_start_pool(c, t);
+}
+
+void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
+{
+    t->ticket = 0;
+    if (status != FEDL_OK) {
+        fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_STORE_FAILED, t);
+        log->status = status;
+        if (t->op.kind == FEDL_STORE_TASK_ADD) { /* the block is the host's again */
+            fedli_outbox_admin(c, t->admin_ticket, status, 0, 0, NULL);
+            fedli_task_remove(c, t);
+            return;
+        }
+        const uint32_t pause_ms =
+            t->round_config.retry_ms < FEDLI_STORE_MS ? FEDLI_STORE_MS : t->round_config.retry_ms;
+        t->op_retry_ns = fedli_after_ms(c->now_ns, pause_ms);
+        return;
+    }
+    switch (t->op.kind) {
+    case FEDL_STORE_TASK_ADD:
+        add_stored(c, t);
+        return;
+    case FEDL_STORE_TASK_STATE:
+        state_stored(c, t);
+        return;
+    case FEDL_STORE_ROUND_OPEN:
+        open_stored(c, t);
+        return;
+    case FEDL_STORE_ROUND_ABORT:
+        abort_stored(c, t);
+        return;
+    case FEDL_STORE_COMMIT:
+        commit_stored(c, t);
+        return;
+    case FEDL_STORE_DEVICE_ADD:
+    case FEDL_STORE_DEVICE_ENROL:
+    case FEDL_STORE_DEVICE_STATE:
+        break;
+    }
+    FEDLI_CHECK(false); /* a task makes no other op */
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UPLOAD: a member's vector comes in parts, is put together in a staging slot, verified, and added
+ * to the sum, once.
+ *
+ *   free ─first part─► filling ─last part─► length and digest verified ─► added, member marked
+ *                        └─ idle, and another device needs it ─► that device's
+ *
+ * Only whole, verified vectors touch the sum. Every answer says where the device goes on, so that a
+ * repeated, early or lost part costs one round trip and never an error.
+ */
+#include "base/check.h"
+#include "base/cursor.h"
+#include "coord/coord_state.h"
+
+#include <string.h>
+
+static void free_slot(fedli_slot *slot)
+{
+    memset(slot, 0, sizeof *slot);
+}
+
+void fedli_upload_free_slots(fedli_task *t)
+{
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        free_slot(&t->slots[i]);
+    }
+}
+
+static uint32_t find_slot(const fedli_task *t, uint32_t device_id)
+{
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        if (t->slots[i].device_id == device_id) {
+            return i;
+        }
+    }
+    return FEDLI_SLOT_NONE;
+}
+
+void fedli_upload_free_device(fedli_task *t, uint32_t device_id)
+{
+    const uint32_t at = find_slot(t, device_id);
+    if (at != FEDLI_SLOT_NONE) {
+        free_slot(&t->slots[at]);
+    }
+}
+
+/* A free slot, or the one that has been idle for longest and long enough. */
+static uint32_t take_slot(const fedli_coord_state *c, const fedli_task *t)
+{
+    uint32_t idlest = FEDLI_SLOT_NONE;
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        const fedli_slot *slot = &t->slots[i];
+        if (slot->device_id == 0) {
+            return i;
+        }
+        if (fedli_after_ms(slot->used_ns, c->cfg.upload_idle_ms) < c->now_ns &&
+            (idlest == FEDLI_SLOT_NONE || slot->used_ns < t->slots[idlest].used_ns)) {
+            idlest = i;
+        }
+    }
+    return idlest;
+}
+
+static void accept_upload(fedli_coord_state *c, uint32_t session, uint64_t next_offset,
+                          bool complete)
+{
+    fedl_message message = {.kind = FEDL_MESSAGE_ACCEPTED};
+    message.u.accepted.next_offset = next_offset;
+    message.u.accepted.complete = complete;
+    fedli_outbox_reply(c, session, &message);
+}
+
+/*
+ * What can be checked of a vector that is not masked: its weight is one that the plan allows. A
+ * device that claims more would drown the others; one of weight 0 would be averaged by nothing.
+ */
+static bool is_sane(const fedli_task *t, const uint8_t *vector)
+{
+    const uint8_t *tail = vector + t->accum.vector_bytes - 8u * FEDL_TAIL_WORDS;
+    const uint64_t weight = fedli_load_u64(tail + 8u * FEDL_TAIL_WEIGHT);
+    return weight >= 1u && weight <= t->plan.update.w_max;
+}
+
+/* The last part has come: count the vector, or throw it away whole. */
+static void complete_upload(fedli_coord_state *c, uint32_t session, fedli_task *t, fedli_member *m,
+                            uint32_t at)
+{
+    fedli_slot *slot = &t->slots[at];
+    const uint8_t *vector = t->staging + (size_t)at * t->accum.vector_bytes;
+    uint8_t digest[FEDL_HASH_BYTES];
+    fedl_digest(c->crypto, digest, vector, t->accum.vector_bytes);
+    const bool good = memcmp(digest, slot->digest, sizeof digest) == 0;
+    const bool sane = good && is_sane(t, vector);
+    free_slot(slot);
+    if (!sane) {
+        fedli_outbox_reject(c, session, FEDL_REJECT_MISMATCH, 0,
+                            good ? "the weight is not one of the plan" : "the digest differs");
+        return;
+    }
+    const fedl_status added =
+        fedl_accum_add(&t->accum, fedl_bytes_of(vector, t->accum.vector_bytes));
+    FEDLI_CHECK(added == FEDL_OK);
+    m->state = FEDLI_MEMBER_REPORTED;
+    t->outstanding--;
+    fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_REPORT, t);
+    log->device_id = m->device_id;
+    log->a = t->accum.count;
+    log->b = t->round_config.clients_goal;
+    accept_upload(c, session, t->accum.vector_bytes, true);
+    fedli_round_check(c, t);
+}
+
+/* A part of the vector of a member that has not reported yet, in the running attempt. */
+static void take_part(fedli_coord_state *c, uint32_t session, fedli_task *t, fedli_member *m,
+                      const fedl_message_upload *upload)
+{
+    uint32_t at = find_slot(t, m->device_id);
+    if (at == FEDLI_SLOT_NONE) {
+        at = take_slot(c, t);
+        if (at == FEDLI_SLOT_NONE) {
+            fedli_outbox_reject(c, session, FEDL_REJECT_BUSY, 500, "no free slot");
+            return;
+        }
+        free_slot(&t->slots[at]);
+    }
+    fedli_slot *slot = &t->slots[at];
+    if (slot->device_id == 0 || memcmp(slot->digest, upload->digest, 32) != 0) {
+        slot->device_id = m->device_id; /* new, or the device has another vector now */
+        slot->next_offset = 0;
+        memcpy(slot->digest, upload->digest, 32);
+    }
+    slot->used_ns = c->now_ns;
+    if (upload->offset == slot->next_offset) {
+        /* offset + size ≤ total_bytes was checked when the message was decoded. */
+        memcpy(t->staging + (size_t)at * t->accum.vector_bytes + slot->next_offset,
+               upload->payload.data, upload->payload.size);
+        slot->next_offset += upload->payload.size;
+        t->metrics.bytes_up += upload->payload.size;
+    }
+    if (slot->next_offset == t->accum.vector_bytes) {
+        complete_upload(c, session, t, m, at);
+    } else {
+        accept_upload(c, session, slot->next_offset, false);
+    }
+}
+
+void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot, const fedl_message_upload *upload)
+{
+    fedli_task *t = fedli_task_find(c, upload->task_id);
+    if (t == NULL || !t->visible) {
+        fedli_outbox_reject(c, slot, FEDL_REJECT_NOT_FOUND, 0, "unknown task");
+        return;
+    }
+    const bool running = t->phase == FEDL_PHASE_RUNNING && c->now_ns < t->timer_ns;
+    const bool known = (running || t->phase == FEDL_PHASE_COMMITTING) &&
+                       upload->round == t->model.round + 1u && upload->attempt == t->attempt;
+    if (!known) {
+        fedli_outbox_reject(c, slot, FEDL_REJECT_STALE, 0, "this attempt is over");
+        return;
+    }
+    fedli_member *m = fedli_task_member(t, c->sessions[slot].device_id);
+    if (m == NULL) {
+        fedli_outbox_reject(c, slot, FEDL_REJECT_NOT_MEMBER, 0, "not chosen for this attempt");
+        return;
+    }
+    if (m->state == FEDLI_MEMBER_REPORTED) { /* the answer was lost: it counts, once */
+        accept_upload(c, slot, t->accum.vector_bytes, true);
+        return;
+    }
+    if (!running) {
+        fedli_outbox_reject(c, slot, FEDL_REJECT_STALE, 0, "this attempt is over");
+        return;
+    }
+    if (upload->total_bytes != t->accum.vector_bytes ||
+        upload->payload.size > t->accum.vector_bytes ||
+        upload->offset > t->accum.vector_bytes - upload->payload.size) {
+        fedli_outbox_reject(c, slot, FEDL_REJECT_MISMATCH, 0, "the vector has another size");
+        return;
+    }
+    take_part(c, slot, t, m, upload);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vectors, uploads and whole rounds for the test world. */
+#include "coord_world.h"
+
+#include "base/cursor.h"
+
+#include <string.h>
+
+size_t world_vector_bytes(const world *w)
+{
+    return fedl_update_vector_size(&w->plan.update, fedl_model_parameter_count(&w->plan.model));
+}
+
+void world_vector(const world *w, uint8_t *out, uint32_t seed)
+{
+    const uint32_t parameters = fedl_model_parameter_count(&w->plan.model);
+    const uint32_t q_max = fedl_update_q_max(&w->plan.update);
+    const uint64_t weight = 1u + seed % w->plan.update.w_max;
+    uint8_t *tail = out + fedl_update_body_size(&w->plan.update, parameters);
+    memset(out, 0, world_vector_bytes(w));
+    for (uint32_t i = 0; i < parameters; i++) {
+        const int32_t q =
+            (int32_t)(fedli_mix32(fedli_mix32(seed) ^ i) % (2u * q_max + 1u)) - (int32_t)q_max;
+        fedli_store_u16(out + 2u * i, (uint16_t)((uint32_t)q * (uint32_t)weight));
+    }
+    fedli_store_u64(tail + 8u * FEDL_TAIL_WEIGHT, weight);
+    fedli_store_u64(tail + 8u * FEDL_TAIL_ROWS, 10u * weight + seed % 7u);
+    fedli_store_u64(tail + 8u * FEDL_TAIL_LOSS_Q16, 1000u + seed);
+}
+
+void device_upload_part(world *w, device *d, const uint8_t *vector, size_t offset, size_t size,
+                        uint32_t round, uint32_t attempt)
+{
+    fedl_message message = {.kind = FEDL_MESSAGE_UPLOAD};
+    fedl_message_upload *upload = &message.u.upload;
+    upload->task_id = d->task_id == 0 ? 1u : d->task_id;
+    upload->round = round;
+    upload->attempt = attempt;
+    upload->offset = offset;
+    upload->total_bytes = world_vector_bytes(w);
+    upload->payload = fedl_bytes_of(vector + offset, size);
+    fedl_digest(w->crypto, upload->digest, vector, world_vector_bytes(w));
+    device_send(w, d, &message);
+}
+
+void device_upload(world *w, device *d, const uint8_t *vector, uint32_t round, uint32_t attempt)
+{
+    const size_t total = world_vector_bytes(w);
+    const size_t part = 192;
+    size_t offset = 0;
+    do {
+        const size_t size = total - offset < part ? total - offset : part;
+        device_upload_part(w, d, vector, offset, size, round, attempt);
+        if (!device_got(d, FEDL_MESSAGE_ACCEPTED)) {
+            return;
+        }
+        offset = (size_t)d->message.u.accepted.next_offset;
+    } while (!d->message.u.accepted.complete);
+}
+
+/* Everybody who is enrolled connects and checks in. */
+void world_checkin_all(world *w, uint32_t wait_ms)
+{
+    for (uint32_t i = 0; i < w->device_count; i++) {
+        device *d = &w->devices[i];
+        if (d->id != 0) {
+            device_connect(w, d);
+            device_checkin(w, d, wait_ms);
+        }
+    }
+    world_settle(w);
+}
+
+void world_play_round(world *w, uint32_t seed)
+{
+    uint8_t vector[4096];
+    world_checkin_all(w, 10000);
+    for (uint32_t i = 0; i < w->device_count; i++) {
+        device *d = &w->devices[i];
+        if (device_got(d, FEDL_MESSAGE_TASK)) {
+            const fedl_message_task task = d->message.u.task;
+            d->task_id = task.task_id;
+            world_vector(w, vector, seed + d->id);
+            device_upload(w, d, vector, task.round, task.attempt);
+        }
+    }
+    world_settle(w);
+}

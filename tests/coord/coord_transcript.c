@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log of the coordinator as lines that tests compare. */
+#include "coord_world.h"
+
+#include <stdio.h>
+
+static void note(world *w, const char *text)
+{
+    const size_t room = sizeof w->transcript - w->transcript_bytes;
+    const int written = snprintf(w->transcript + w->transcript_bytes, room, "[%6lld] %s\n",
+                                 (long long)(w->now_ns / 1000000), text);
+    assert_true(written > 0);
+    w->transcript_bytes += (size_t)written < room ? (size_t)written : 0u;
+}
+
+void world_note_log(world *w, const fedl_action *a)
+{
+    char text[200];
+    const unsigned long long x = a->a;
+    const unsigned long long y = a->b;
+    w->log_counts[a->log_kind]++;
+    switch (a->log_kind) {
+    case FEDL_LOG_DEVICE_ENROLLED:
+        (void)snprintf(text, sizeof text, "device %u enrolled", a->device_id);
+        break;
+    case FEDL_LOG_DEVICE_REVOKED:
+        (void)snprintf(text, sizeof text, "device %u revoked", a->device_id);
+        break;
+    case FEDL_LOG_DEVICE_LEFT:
+        (void)snprintf(text, sizeof text, "device %u left", a->device_id);
+        break;
+    case FEDL_LOG_SESSION_OPENED:
+        (void)snprintf(text, sizeof text, "device %u connects", a->device_id);
+        break;
+    case FEDL_LOG_REFUSED:
+        w->last_refusal = a->status;
+        (void)snprintf(text, sizeof text, "refused: %s", fedl_status_text(a->status));
+        break;
+    case FEDL_LOG_REJECTED:
+        (void)snprintf(text, sizeof text, "device %u rejected: %s", a->device_id, a->text);
+        break;
+    case FEDL_LOG_ROUND_OPENED:
+        (void)snprintf(text, sizeof text, "task %u round %u.%u opens, cohort %llu of %llu",
+                       a->task_id, a->round, a->attempt, x, y);
+        break;
+    case FEDL_LOG_REPORT:
+        (void)snprintf(text, sizeof text, "task %u round %u.%u report of %u, %llu of %llu",
+                       a->task_id, a->round, a->attempt, a->device_id, x, y);
+        break;
+    case FEDL_LOG_ROUND_COMMITTED:
+        (void)snprintf(text, sizeof text,
+                       "task %u round %u.%u commits %llu reports as version %llu", a->task_id,
+                       a->round, a->attempt, x, y);
+        assert_non_null(a->metrics);
+        assert_non_null(a->digest);
+        break;
+    case FEDL_LOG_ROUND_ABORTED:
+        (void)snprintf(text, sizeof text, "task %u round %u.%u aborts, %llu of %llu: %s",
+                       a->task_id, a->round, a->attempt, x, y, a->text);
+        break;
+    case FEDL_LOG_TASK_ADDED:
+        (void)snprintf(text, sizeof text, "task %u added", a->task_id);
+        break;
+    case FEDL_LOG_TASK_PAUSED:
+        (void)snprintf(text, sizeof text, "task %u paused: %s", a->task_id, a->text);
+        break;
+    case FEDL_LOG_TASK_RESUMED:
+        (void)snprintf(text, sizeof text, "task %u resumed", a->task_id);
+        break;
+    case FEDL_LOG_TASK_COMPLETE:
+        (void)snprintf(text, sizeof text, "task %u complete", a->task_id);
+        break;
+    case FEDL_LOG_STORE_FAILED:
+        (void)snprintf(text, sizeof text, "store failed: %s", fedl_status_text(a->status));
+        break;
+    }
+    note(w, text);
+}
+
+void world_transcript_clear(world *w)
+{
+    w->transcript_bytes = 0;
+    w->transcript[0] = '\0';
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small world around one real coordinator: a real store in memory, devices that speak the real
+ * channel and the real messages, a clock that only moves when told, and a transcript.
+ *
+ * Every step is checked: actions within their limit, requests answered at most once, and nothing
+ * shown that the store does not hold (versions, attempts, enrolments).
+ */
+#ifndef FEDL_TESTS_COORD_WORLD_H
+#define FEDL_TESTS_COORD_WORLD_H
+
+#include "cmocka_all.h"
+
+#include "base/rng.h"
+#include "coord/coord.h"
+#include "secure/channel.h"
+#include "secure/noise.h"
+#include "store/store.h"
+#include "wire/message.h"
+
+#define WORLD_DEVICES_MAX   24u
+#define WORLD_STORES_MAX    32u
+#define WORLD_TASKS_MAX     3u
+#define WORLD_ABANDONED_MAX 256u
+
+typedef enum answer_kind {
+    ANSWER_NONE = 1,    /* the request is out */
+    ANSWER_MESSAGE = 2, /* device->message */
+    ANSWER_HELLO = 3,   /* a handshake message */
+    ANSWER_REFUSED = 4,
+    ANSWER_DROPPED = 5,
+} answer_kind;
+
+typedef struct device {
+    uint32_t id;
+    uint8_t id_secret[64];
+    uint8_t id_public[32];
+    uint8_t noise_secret[32];
+    uint8_t noise_public[32];
+    uint8_t server_noise_public[32];
+    fedli_noise noise;
+    fedli_channel channel;
+    uint64_t session_id;
+    uint64_t request_id;
+    uint32_t task_id; /* of the last TASK, for uploads; 0 = 1 */
+    uint32_t have_task_id;
+    uint8_t have_digest[32];
+    uint64_t request; /* host's handle of the request that is out, 0 = none */
+    answer_kind answer;
+    uint8_t sent[FEDLI_ENVELOPE_BYTES_MAX]; /* last envelope, for replays */
+    size_t sent_bytes;
+    uint8_t got[FEDLI_ENVELOPE_BYTES_MAX];
+    size_t got_bytes;
+    uint8_t plain[FEDLI_ENVELOPE_BYTES_MAX];
+    fedl_message message;
+    _Alignas(16) uint8_t arena[FEDLI_MESSAGE_ARENA_BYTES];
+} device;
+
+typedef struct world {
+    const fedl_crypto *crypto;
+    fedl_coord_config cfg;
+    fedl_coord coord;
+    void *block;
+    fedl_store *store;
+    fedl_plan plan;
+    fedl_round_config round;
+    void *task_blocks[WORLD_TASKS_MAX * 8u];
+    uint32_t task_block_count;
+    fedl_instant_ns now_ns;
+    uint64_t utc_s;
+    fedli_rng rng;
+    uint64_t request_next;
+    uint64_t admin_next;
+
+    device *devices; /* [WORLD_DEVICES_MAX] */
+    uint32_t device_count;
+    uint64_t abandoned[WORLD_ABANDONED_MAX]; /* requests whose device has given up */
+    uint32_t abandoned_count;
+
+    /* Store ops that are out. With hold set they stay out until world_store_one(). */
+    struct {
+        uint64_t ticket;
+        const fedl_store_op *op;
+    } stores[WORLD_STORES_MAX];
+    uint32_t store_count;
+    bool hold;
+    uint64_t store_serial;  /* ops tried so far */
+    uint64_t store_fail_at; /* this one fails (once), 0 = none */
+    uint64_t commit_count;
+    fedl_store_op last_commit; /* by value: its pointers are not to be followed */
+    uint32_t last_members[64];
+
+    fedl_action admin; /* last ADMIN_REPLY */
+    bool admin_answered;
+    char token[FEDLI_TOKEN_TEXT_BYTES];
+    uint32_t opened_attempt[WORLD_TASKS_MAX + 1u]; /* stored, by task id, of the running round */
+    uint32_t opened_round[WORLD_TASKS_MAX + 1u];
+    uint32_t version[WORLD_TASKS_MAX + 1u];
+    uint32_t log_counts[FEDL_LOG_STORE_FAILED + 1];
+    fedl_status last_refusal;
+
+    char transcript[1u << 16];
+    size_t transcript_bytes;
+} world;
+
+/* cfg may be NULL: small limits that suit tests. */
+void world_open(world *w, const fedl_coord_config *cfg);
+void world_close(world *w);
+void world_config(fedl_coord_config *cfg);
+/* Throws the coordinator away and makes a new one from the store. Devices lose their sessions. */
+void world_restart(world *w);
+
+void world_step(world *w, fedl_event *event);
+void world_answer(world *w, const fedl_action *action); /* SEND and DROP */
+void world_event(const world *w, fedl_event *event, fedl_event_kind kind);
+void world_tick(world *w);
+/* Moves the clock and ticks at every deadline on the way. */
+void world_run_ms(world *w, uint32_t ms);
+/* Ticks until the coordinator wants no more at this instant. */
+void world_settle(world *w);
+/* Completes the oldest held store op. */
+void world_store_one(world *w);
+void world_store_all(world *w);
+
+void world_admin(world *w, const fedl_admin *admin);
+uint32_t world_add_device(world *w); /* invites: token in w->token; returns the id */
+uint32_t world_add_task(world *w, const char *name);
+device *world_join(world *w);       /* a device that is enrolled */
+device *world_new_device(world *w); /* keys only */
+void world_join_members(world *w, uint32_t count);
+
+/* The device speaks; its answer lands in device->answer, device->message. */
+void device_send_raw(world *w, device *d, const void *bytes, size_t size);
+void device_hello(world *w, device *d);   /* IK message 1 and 2 */
+void device_connect(world *w, device *d); /* hello that must succeed */
+void device_seal(device *d, const fedl_message *message);
+void device_seal_frame(device *d, const void *frame, size_t frame_bytes);
+/* The device gives up on its request without the server noticing; or the server notices. */
+void device_abandon(world *w, device *d);
+void device_gone(world *w, device *d);
+void device_send(world *w, device *d, fedl_message *message);
+void device_checkin(world *w, device *d, uint32_t wait_ms);
+void device_enrol(world *w, device *d, const char *token);
+void device_upload_part(world *w, device *d, const uint8_t *vector, size_t offset, size_t size,
+                        uint32_t round, uint32_t attempt);
+void device_upload(world *w, device *d, const uint8_t *vector, uint32_t round, uint32_t attempt);
+
+size_t world_vector_bytes(const world *w);
+/* A vector whose words depend on seed, weight 1 + seed % w_max. */
+void world_vector(const world *w, uint8_t *out, uint32_t seed);
+void world_task_info(const world *w, fedl_task_info *info, uint32_t task_id);
+void world_digest(const world *w, uint8_t out[32], uint32_t task_id);
+bool device_rejected(const device *d, fedl_reject_code code);
+bool device_got(const device *d, fedl_message_kind kind);
+/* Everybody connects and checks in, the chosen report: one round. */
+void world_checkin_all(world *w, uint32_t wait_ms);
+void world_play_round(world *w, uint32_t seed);
+void world_transcript_clear(world *w);
+void world_note_log(world *w, const fedl_action *action);
+
+#endif
