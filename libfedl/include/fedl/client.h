@@ -29,6 +29,7 @@
 extern "C" {
 #endif
 
+#define FEDL_LIBRARY_VERSION    1000u /* major·10^6 + minor·10^3 + patch */
 #define FEDL_CLIENT_ACTIONS_MAX 8u
 #define FEDL_ENTROPY_BYTES      64u
 #define FEDL_IDENTITY_BYTES     512u /* encoded identity, fixed */
@@ -144,6 +145,7 @@ typedef struct fedl_client_action {
     fedl_client_store_kind store_kind; /* STORE */
     const fedl_plan *plan;             /* TRAIN, MODEL_READY */
     fedl_bytes model;                  /* MODEL_READY: the container */
+    fedl_bytes manifest;               /* MODEL_READY: signed bytes, then the signature (64) */
     uint32_t task_id;                  /* TRAIN, MODEL_READY, LOG */
     uint32_t version;                  /* MODEL_READY */
     uint32_t round;                    /* TRAIN, LOG */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to the server: connecting, losing the connection, pausing, and sending what is due. */
+#include "client/client_state.h"
+
+#include "base/check.h"
+#include "base/secret.h"
+
+/* A session is given up when this many connections in a row broke without one good reply. */
+#define SESSION_FAILURES_MAX 2u
+
+static bool work_wants_link(fedli_work work)
+{
+    switch (work) {
+    case FEDLI_WORK_JOIN:
+    case FEDLI_WORK_CHECKIN:
+    case FEDLI_WORK_FETCH:
+    case FEDLI_WORK_UPLOAD:
+    case FEDLI_WORK_LEAVE:
+        return true;
+    case FEDLI_WORK_IDENTITY:
+    case FEDLI_WORK_MEMORY:
+    case FEDLI_WORK_PROGRESS:
+    case FEDLI_WORK_TRAIN:
+    case FEDLI_WORK_DONE:
+        return false;
+    }
+    return false;
+}
+
+void fedli_client_session_drop(fedli_client_state *c)
+{
+    c->session = false;
+    c->session_failures = 0;
+    c->session_id = 0;
+    fedli_channel_wipe(&c->channel);
+    fedli_noise_wipe(&c->noise);
+}
+
+static void say_hello(fedli_client_state *c)
+{
+    if (c->work == FEDLI_WORK_JOIN) {
+        fedli_client_hello_xx(c);
+    } else {
+        fedli_client_hello_ik(c);
+    }
+}
+
+void fedli_client_pump(fedli_client_state *c)
+{
+    if (!work_wants_link(c->work) || c->request_ns > c->now_ns) {
+        return;
+    }
+    switch (c->link) {
+    case FEDLI_LINK_DOWN:
+        if (c->connect_ns <= c->now_ns) {
+            c->link = FEDLI_LINK_CONNECTING;
+            c->timeout_ns = fedli_client_after_ms(c, c->cfg.reply_timeout_ms);
+            fedli_client_action(c, FEDL_CLIENT_CONNECT);
+        }
+        return;
+    case FEDLI_LINK_READY:
+        if (!c->session) {
+            say_hello(c);
+        } else if (!c->outstanding) {
+            fedli_client_request(c);
+        }
+        return;
+    case FEDLI_LINK_CONNECTING:
+    case FEDLI_LINK_HELLO:
+    case FEDLI_LINK_FINISH:
+        return; /* an answer or a time-out moves these on */
+    }
+}
+
+void fedli_client_on_connected(fedli_client_state *c)
+{
+    if (c->link != FEDLI_LINK_CONNECTING) {
+        return; /* it took longer than the time-out: closed already */
+    }
+    c->link = FEDLI_LINK_READY;
+    c->timeout_ns = FEDL_NEVER_NS;
+    c->outstanding = false;
+    fedli_client_log(c, FEDL_CLIENT_LOG_CONNECTED);
+}
+
+/* The link is down from here on; the work stays what it was. Returns the pause. */
+static uint32_t take_link_down(fedli_client_state *c)
+{
+    const uint32_t pause_ms = fedli_client_backoff_ms(c, c->failures);
+    c->failures++;
+    c->session_failures++;
+    if (c->link == FEDLI_LINK_HELLO || c->link == FEDLI_LINK_FINISH ||
+        c->session_failures >= SESSION_FAILURES_MAX) {
+        fedli_client_session_drop(c);
+    }
+    c->link = FEDLI_LINK_DOWN;
+    c->outstanding = false;
+    c->timeout_ns = FEDL_NEVER_NS;
+    c->connect_ns = fedli_client_after_ms(c, pause_ms);
+    return pause_ms;
+}
+
+void fedli_client_link_fail(fedli_client_state *c, fedl_client_log_kind kind, fedl_status status)
+{
+    fedl_client_action *log = fedli_client_log(c, kind);
+    fedli_client_action(c, FEDL_CLIENT_CLOSE);
+    log->status = status;
+    log->a = take_link_down(c);
+}
+
+void fedli_client_on_disconnected(fedli_client_state *c)
+{
+    if (c->link == FEDLI_LINK_DOWN) {
+        return;
+    }
+    fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_CONNECTION_LOST);
+    log->status = FEDL_ERR_CONNECTION;
+    log->a = take_link_down(c);
+}
+
+void fedli_client_on_timeout(fedli_client_state *c)
+{
+    fedli_client_link_fail(c, FEDL_CLIENT_LOG_CONNECTION_LOST, FEDL_ERR_TIMEOUT);
+}
+
+void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t session_id,
+                       size_t body_bytes, uint32_t extra_ms)
+{
+    FEDLI_CHECK(body_bytes <= c->out_bytes - FEDLI_ENVELOPE_HEADER_BYTES);
+    fedli_envelope_header_encode(c->out, kind, session_id);
+    fedl_client_action *send = fedli_client_action(c, FEDL_CLIENT_SEND);
+    send->bytes = fedl_bytes_of(c->out, FEDLI_ENVELOPE_HEADER_BYTES + body_bytes);
+    c->sent_ns = c->now_ns;
+    c->timeout_ns = fedli_client_after_ms(c, (uint64_t)c->cfg.reply_timeout_ms + extra_ms);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * State of the device's machine. Two things move on their own and meet in fedli_client_pump():
+ *
+ *   link   DOWN ─CONNECT─► CONNECTING ─► HELLO (─► FINISH) ─► READY      the way to the server
+ *   work   JOIN | CHECKIN → MEMORY → FETCH → PROGRESS → TRAIN → UPLOAD → CHECKIN …     what to do
+ *
+ * A lost connection changes the link only; the work waits and its request goes out again, under the
+ * same request id, when the link is READY. The session outlives a connection: only a refusal, a bad
+ * record or a second failure in a row ends it, so that a flaky link costs no handshakes.
+ *
+ * Memory: one block of the host holds this struct, one record in (opened), one record out and the
+ * arena of messages; a second block, asked for per task, holds container and model.
+ *
+ * Rejected: one enum for everything. It had 20 states, because every step of the work exists with
+ * and without a connection.
+ */
+#ifndef FEDL_CLIENT_CLIENT_STATE_H
+#define FEDL_CLIENT_CLIENT_STATE_H
+
+#include "fedl/client.h"
+#include "secure/cert.h"
+#include "secure/channel.h"
+#include "secure/manifest.h"
+#include "secure/noise.h"
+#include "wire/message.h"
+
+#define FEDLI_CLIENT_REFUSALS_MAX 3u   /* JOIN gives up after that many in a row */
+#define FEDLI_CLIENT_STALLS_MAX   16u  /* replies to UPLOAD that don't get on */
+#define FEDLI_CLIENT_OVERHEAD     256u /* of a chunk: envelope, record, frame, message fields */
+#define FEDLI_MANIFEST_KEPT_BYTES (FEDLI_MANIFEST_BYTES + FEDL_SIGNATURE_BYTES)
+
+typedef enum fedli_link {
+    FEDLI_LINK_DOWN = 1,
+    FEDLI_LINK_CONNECTING = 2,
+    FEDLI_LINK_HELLO = 3,  /* first handshake message is out */
+    FEDLI_LINK_FINISH = 4, /* XX message 3 is out */
+    FEDLI_LINK_READY = 5,  /* a session, nothing or one request outstanding */
+} fedli_link;
+
+typedef enum fedli_work {
+    FEDLI_WORK_JOIN = 1,     /* enrol; the request is part of the handshake */
+    FEDLI_WORK_IDENTITY = 2, /* STORE identity is out */
+    FEDLI_WORK_CHECKIN = 3,
+    FEDLI_WORK_MEMORY = 4, /* NEED_MEMORY is out */
+    FEDLI_WORK_FETCH = 5,
+    FEDLI_WORK_PROGRESS = 6, /* STORE progress is out */
+    FEDLI_WORK_TRAIN = 7,    /* TRAIN is out */
+    FEDLI_WORK_UPLOAD = 8,
+    FEDLI_WORK_LEAVE = 9,
+    FEDLI_WORK_DONE = 10,
+} fedli_work;
+
+/* What the block of the task holds and what the offer said about it. */
+typedef struct fedli_client_task {
+    bool to_train; /* a TASK; else a model for prediction only */
+    uint32_t task_id;
+    uint32_t round;
+    uint32_t attempt;
+    fedl_manifest manifest;
+    uint8_t manifest_bytes[FEDLI_MANIFEST_KEPT_BYTES]; /* ‖ signature */
+    fedl_plan plan;                                    /* data points into plan_bytes */
+} fedli_client_task;
+
+typedef enum fedli_stage {
+    FEDLI_STAGE_BEGIN = 1,
+    FEDLI_STAGE_EVALUATE = 2,
+    FEDLI_STAGE_LEARN = 3,
+    FEDLI_STAGE_DIGEST = 4, /* of the vector */
+    FEDLI_STAGE_DONE = 5,
+} fedli_stage;
+
+typedef struct fedli_training {
+    fedli_stage stage;
+    uint32_t eval_next;
+    size_t digest_offset;
+    fedl_hash hash;
+    fedl_trainer trainer;
+    fedl_train_seed seed;
+    fedl_eval_stats eval;
+} fedli_training;
+
+/* Names one update: the same name gives the same bytes. The attempt is not part of it. */
+typedef struct fedli_update_key {
+    uint32_t task_id;
+    uint32_t round;
+    uint8_t digest[32];
+    uint8_t plan_digest[32];
+} fedli_update_key;
+
+typedef struct fedli_client_state {
+    fedl_client_config cfg;
+    const fedl_crypto *crypto;
+    const fedl_client_event *event;
+    fedl_client_actions *actions;
+    fedl_instant_ns now_ns;
+
+    /* Link. */
+    fedli_link link;
+    bool session; /* channel and session_id are good; only with link DOWN, CONNECTING or READY */
+    bool started; /* the first event was seen */
+    bool outstanding;
+    fedl_instant_ns timeout_ns; /* of CONNECT, handshake or request; NEVER: none */
+    fedl_instant_ns connect_ns; /* DOWN: not before */
+    fedl_instant_ns request_ns; /* no request before */
+    fedl_instant_ns sent_ns;    /* when the outstanding request went out */
+    uint32_t failures;          /* in a row, for the back-off */
+    uint32_t session_failures;  /* connections that broke since the last good reply */
+    uint32_t refusals;          /* in a row */
+    uint32_t trouble;           /* tasks refused or failed in a row */
+    uint64_t session_id;
+    uint64_t request_id;      /* of the outstanding or repeated request; 0: draw a new one */
+    uint64_t request_id_next; /* random origin */
+    fedli_noise noise;
+    fedli_channel channel;
+
+    /* Joining. */
+    uint8_t token_secret[FEDLI_TOKEN_SECRET_BYTES];
+    uint8_t fingerprint[FEDLI_FINGERPRINT_BYTES];
+    uint8_t noise_public[32];
+    uint8_t id_public[32];
+    uint8_t identity_bytes[FEDL_IDENTITY_BYTES];
+
+    /* Work. */
+    fedli_work work;
+    fedli_client_task task;
+    uint32_t newest_task_id; /* as stored */
+    uint32_t newest_version;
+    uint8_t progress_bytes[8];
+    void *block; /* of the task; NULL: none */
+    size_t block_bytes;
+    uint8_t *container; /* in block */
+    fedl_model model;
+    uint64_t fetched_bytes;
+    bool verified;  /* container is whole and its digest is right */
+    bool announced; /* MODEL_READY went out for it */
+    fedli_training training;
+    fedl_update update;
+    bool update_ready;
+    bool update_sent; /* accepted once: a further upload is a repetition */
+    fedli_update_key update_key;
+    uint8_t update_digest[32];
+    uint64_t upload_offset;
+    uint32_t upload_stalls;
+    bool diverged; /* the run named by diverged_key led nowhere */
+    fedli_update_key diverged_key;
+
+    uint8_t *in; /* opened record */
+    size_t in_bytes;
+    uint8_t *out; /* envelope */
+    size_t out_bytes;
+    uint8_t *arena; /* message decoding, then what it points to */
+    uint8_t *plan_bytes;
+    size_t block_own_bytes; /* of the machine's own block, for wiping */
+    char text[FEDLI_TEXT_BYTES_MAX + 1u];
+} fedli_client_state;
+
+/* ---- client.c ---- */
+fedl_client_action *fedli_client_action(fedli_client_state *c, fedl_client_action_kind kind);
+fedl_client_action *fedli_client_log(fedli_client_state *c, fedl_client_log_kind kind);
+void fedli_client_finish(fedli_client_state *c, fedl_status status); /* DONE */
+/** now + delay, saturated. */
+fedl_instant_ns fedli_client_after_ms(const fedli_client_state *c, uint64_t delay_ms);
+/** Exponential, half of it random: backoff_ms_min · 2^failures, at most backoff_ms_max. */
+uint32_t fedli_client_backoff_ms(const fedli_client_state *c, uint32_t failures);
+
+/* ---- client_link.c ---- */
+/** Connects, says hello or sends the request of the work, whatever is due. */
+void fedli_client_pump(fedli_client_state *c);
+void fedli_client_on_connected(fedli_client_state *c);
+/** Closes and comes back later. kind: why; status goes into the log. */
+void fedli_client_link_fail(fedli_client_state *c, fedl_client_log_kind kind, fedl_status status);
+void fedli_client_on_disconnected(fedli_client_state *c);
+void fedli_client_on_timeout(fedli_client_state *c);
+void fedli_client_session_drop(fedli_client_state *c);
+/** Puts size bytes of body behind a header in out and emits SEND; starts the reply's time-out. */
+void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t session_id,
+                       size_t body_bytes, uint32_t extra_ms);
+
+/* ---- client_session.c ---- */
+void fedli_client_hello_ik(fedli_client_state *c);
+void fedli_client_on_hello_ik(fedli_client_state *c, const fedli_envelope *envelope);
+/** Seals the request of the current work and sends it. */
+void fedli_client_request(fedli_client_state *c);
+void fedli_client_on_envelope(fedli_client_state *c);
+/** The request was answered: the next one gets a new id. */
+void fedli_client_answered(fedli_client_state *c);
+
+/* ---- client_join.c ---- */
+fedl_status fedli_client_join_init(fedli_client_state *c);
+/** JOIN: makes the device's keys from the first event's entropy. Else nothing. */
+void fedli_client_join_keys(fedli_client_state *c);
+void fedli_client_hello_xx(fedli_client_state *c);
+void fedli_client_on_hello_xx(fedli_client_state *c, const fedli_envelope *envelope);
+void fedli_client_on_enrolled(fedli_client_state *c, const fedl_message_enrolled *enrolled);
+void fedli_client_identity_stored(fedli_client_state *c, fedl_status status);
+
+/* ---- client_task.c ---- */
+void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task);
+void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait);
+void fedli_client_on_memory(fedli_client_state *c);
+void fedli_client_progress_stored(fedli_client_state *c, fedl_status status);
+/** The container is verified: make it known, then train or check in. */
+void fedli_client_use_model(fedli_client_state *c);
+/** Logs why, waits and checks in again. */
+void fedli_client_task_refuse(fedli_client_state *c, fedl_status status);
+/** Forgets container, model and update; the host may have the block back. */
+void fedli_client_task_drop(fedli_client_state *c);
+/** Checks in not before delay_ms from now. */
+void fedli_client_checkin_later(fedli_client_state *c, uint64_t delay_ms);
+
+/* ---- client_fetch.c ---- */
+void fedli_client_fill_fetch(const fedli_client_state *c, fedl_message_fetch *fetch);
+void fedli_client_on_chunk(fedli_client_state *c, const fedl_message_chunk *chunk);
+
+/* ---- client_train.c ---- */
+void fedli_client_train_start(fedli_client_state *c);
+fedl_status fedli_client_train_run(fedli_client_state *c, bool *done,
+                                   const fedl_sample_source *train, const fedl_sample_source *eval,
+                                   uint32_t step_max);
+void fedli_client_on_trained(fedli_client_state *c, fedl_status status);
+bool fedli_update_key_equal(const fedli_update_key *a, const fedli_update_key *b);
+void fedli_client_task_key(const fedli_client_state *c, fedli_update_key *key);
+
+/* ---- client_upload.c ---- */
+void fedli_client_upload_start(fedli_client_state *c);
+/** Errors: none that a peer can cause; the payload is written to buffer. */
+void fedli_client_fill_upload(const fedli_client_state *c, fedl_message_upload *upload,
+                              uint8_t *buffer);
+void fedli_client_on_accepted(fedli_client_state *c, const fedl_message_accepted *accepted);
+void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *reject);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Offers: what the server wants this device to use is checked from the outside in. Signature before
+ * any field of the manifest, the plan's digest before any field of the plan, both before memory is
+ * asked for. A refused offer leaves what the device holds untouched.
+ */
+#include "client/client_state.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/cursor.h"
+
+#include <string.h>
+
+/* One layout for asking and for using the block of a task. */
+static size_t lay_out(fedli_client_state *c, const fedl_plan *plan, void *block, size_t block_bytes)
+{
+    const fedl_model_config config = {plan->model, plan->train.batch_rows};
+    const size_t model_bytes = fedl_model_size(&config);
+    fedli_arena arena;
+    fedli_arena_init(&arena, block, block_bytes);
+    uint8_t *container = fedli_arena_take(&arena, 1, fedl_container_size(&plan->model));
+    void *model = fedli_arena_take(&arena, 1, model_bytes);
+    if (model_bytes == 0 || arena.failed) {
+        return 0;
+    }
+    if (block != NULL) {
+        const fedl_status status = fedl_model_init(&c->model, &config, model, model_bytes);
+        FEDLI_CHECK(status == FEDL_OK); /* the plan was checked and the size comes from the nn */
+        c->container = container;
+    }
+    return fedli_arena_size(&arena);
+}
+
+void fedli_client_checkin_later(fedli_client_state *c, uint64_t delay_ms)
+{
+    c->work = FEDLI_WORK_CHECKIN;
+    c->request_ns = fedli_client_after_ms(c, delay_ms);
+}
+
+void fedli_client_task_refuse(fedli_client_state *c, fedl_status status)
+{
+    const uint32_t pause_ms = fedli_client_backoff_ms(c, c->trouble);
+    c->trouble++;
+    fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_TASK_REFUSED);
+    log->status = status;
+    log->a = pause_ms;
+    fedli_client_checkin_later(c, pause_ms);
+}
+
+void fedli_client_task_drop(fedli_client_state *c)
+{
+    c->verified = false;
+    c->announced = false;
+    c->update_ready = false;
+    c->update_sent = false;
+    c->fetched_bytes = 0;
+    c->container = NULL;
+    c->model.state = NULL;
+    if (c->block != NULL) {
+        c->block = NULL;
+        c->block_bytes = 0;
+        fedli_client_action(c, FEDL_CLIENT_RELEASE_MEMORY);
+    }
+}
+
+static fedl_status check_manifest(const fedli_client_state *c, const fedl_manifest *manifest,
+                                  uint32_t round)
+{
+    if (memcmp(manifest->fleet_id, c->cfg.identity.fleet_id, sizeof manifest->fleet_id) != 0) {
+        return FEDL_ERR_MISMATCH;
+    }
+    /* Anti-rollback: versions of one task never fall. Several tasks have versions of their own. */
+    if (manifest->task_id == c->newest_task_id && manifest->version < c->newest_version) {
+        return FEDL_ERR_REPLAY;
+    }
+    if (manifest->library_version_min > FEDL_LIBRARY_VERSION) {
+        return FEDL_ERR_VERSION;
+    }
+    const bool late = manifest->expires_s != 0 && c->event->utc_s > manifest->expires_s;
+    if (late || (manifest->expires_round != 0 && round > manifest->expires_round)) {
+        return FEDL_ERR_EXPIRED;
+    }
+    return FEDL_OK;
+}
+
+/*
+ * Verifies an offer and reads it into *out; out->plan.data still points into the message. round is
+ * 0 for a model that is only for prediction. Errors: those of fedl_manifest_open(),
+ * fedl_plan_decode(); ERR_MISMATCH (fleet, task, plan digest, sizes), ERR_REPLAY (older than the
+ * newest accepted), ERR_VERSION, ERR_EXPIRED, ERR_UNSUPPORTED (aggregation).
+ */
+static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *out,
+                               const fedl_model_offer *offer)
+{
+    uint8_t digest[FEDL_HASH_BYTES];
+    fedl_status status = fedl_manifest_open(&out->manifest, c->crypto, offer->manifest,
+                                            offer->signature, c->cfg.identity.server_round_public);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    status = check_manifest(c, &out->manifest, out->round);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    fedl_digest(c->crypto, digest, offer->plan.data, offer->plan.size);
+    if (memcmp(digest, out->manifest.plan_digest, sizeof digest) != 0) {
+        return FEDL_ERR_MISMATCH;
+    }
+    status = fedl_plan_decode(&out->plan, offer->plan);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    if (out->plan.aggregation != FEDL_AGGREGATION_PLAIN) {
+        return FEDL_ERR_UNSUPPORTED;
+    }
+    const fedl_model_spec *spec = &out->plan.model;
+    const bool fits = out->manifest.container_bytes == fedl_container_size(spec) &&
+                      out->manifest.parameter_count == fedl_model_parameter_count(spec);
+    const bool in_order = !out->to_train || (out->task_id == out->manifest.task_id &&
+                                             out->round > out->manifest.round);
+    if (!fits || !in_order) {
+        return FEDL_ERR_MISMATCH;
+    }
+    memcpy(out->manifest_bytes, offer->manifest.data, FEDLI_MANIFEST_BYTES);
+    memcpy(out->manifest_bytes + FEDLI_MANIFEST_BYTES, offer->signature, FEDL_SIGNATURE_BYTES);
+    return FEDL_OK;
+}
+
+static bool same_model(const fedli_client_task *a, const fedli_client_task *b)
+{
+    return a->manifest.task_id == b->manifest.task_id &&
+           memcmp(a->manifest.digest, b->manifest.digest, FEDL_HASH_BYTES) == 0 &&
+           memcmp(a->manifest.plan_digest, b->manifest.plan_digest, FEDL_HASH_BYTES) == 0;
+}
+
+/* Copies the offer into the machine; the plan's bytes move to their own place. */
+static void keep_offer(fedli_client_state *c, const fedli_client_task *offered, fedl_bytes plan)
+{
+    FEDLI_CHECK(plan.size <= FEDL_PLAN_BYTES_MAX);
+    memmove(c->plan_bytes, plan.data, plan.size);
+    c->task = *offered;
+    const fedl_status status =
+        fedl_plan_decode(&c->task.plan, fedl_bytes_of(c->plan_bytes, plan.size));
+    FEDLI_CHECK(status == FEDL_OK); /* the same bytes decoded a moment ago */
+}
+
+static void ask_for_memory(fedli_client_state *c)
+{
+    const size_t bytes = lay_out(c, &c->task.plan, NULL, 0);
+    if (bytes == 0 || (c->cfg.memory_bytes_max != 0 && bytes > c->cfg.memory_bytes_max)) {
+        fedli_client_task_refuse(c, FEDL_ERR_NO_MEMORY);
+        return;
+    }
+    fedli_client_action(c, FEDL_CLIENT_NEED_MEMORY)->size_bytes = bytes;
+    c->work = FEDLI_WORK_MEMORY;
+}
+
+/* The model is held already, or has to be fetched. */
+static void take_up(fedli_client_state *c, const fedli_client_task *offered, fedl_bytes plan)
+{
+    const bool held = c->block != NULL && same_model(&c->task, offered);
+    if (!held) {
+        fedli_client_task_drop(c);
+    }
+    keep_offer(c, offered, plan);
+    if (c->task.to_train) {
+        fedli_client_log(c, FEDL_CLIENT_LOG_TASK);
+    }
+    if (!held) {
+        ask_for_memory(c);
+    } else if (c->verified) {
+        fedli_client_use_model(c);
+    } else {
+        c->work = FEDLI_WORK_FETCH; /* goes on at the byte where it was interrupted */
+    }
+}
+
+void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
+{
+    fedli_client_task offered;
+    fedli_update_key key;
+    memset(&offered, 0, sizeof offered);
+    offered.to_train = true;
+    offered.task_id = task->task_id;
+    offered.round = task->round;
+    offered.attempt = task->attempt;
+    const fedl_status status = check_offer(c, &offered, &task->offer);
+    if (status != FEDL_OK) {
+        fedl_client_action *log;
+        fedli_client_task_refuse(c, status);
+        log = &c->actions->items[c->actions->count - 1u];
+        log->task_id = task->task_id;
+        log->round = task->round;
+        log->attempt = task->attempt;
+        return;
+    }
+    key.task_id = offered.task_id;
+    key.round = offered.round;
+    memcpy(key.digest, offered.manifest.digest, sizeof key.digest);
+    memcpy(key.plan_digest, offered.manifest.plan_digest, sizeof key.plan_digest);
+    if (c->diverged && fedli_update_key_equal(&c->diverged_key, &key)) {
+        /* The run is deterministic: it would diverge again. The next round may go better. */
+        fedli_client_task_refuse(c, FEDL_ERR_DIVERGED);
+        return;
+    }
+    take_up(c, &offered, task->offer.plan);
+}
+
+/* A poll that ended earlier than this was not waited for. */
+static uint32_t polled_ms_min(const fedli_client_state *c)
+{
+    const uint32_t half_ms = c->cfg.poll_ms / 2u;
+    return half_ms > c->cfg.backoff_ms_min ? half_ms : c->cfg.backoff_ms_min;
+}
+
+void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait)
+{
+    uint64_t pause_ms = wait->retry_after_ms;
+    /* A server that never lets a poll wait would have the device spin. */
+    if (pause_ms == 0 && c->now_ns < c->sent_ns + (fedl_instant_ns)polled_ms_min(c) * 1000000) {
+        pause_ms = c->cfg.backoff_ms_min;
+    }
+    fedli_client_log(c, FEDL_CLIENT_LOG_WAITING)->a = pause_ms;
+    fedli_client_checkin_later(c, pause_ms);
+    if (!wait->has_offer) {
+        c->trouble = 0;
+        return;
+    }
+    fedli_client_task offered;
+    memset(&offered, 0, sizeof offered);
+    const fedl_status status = check_offer(c, &offered, &wait->offer);
+    if (status != FEDL_OK) {
+        fedli_client_task_refuse(c, status);
+        return;
+    }
+    offered.task_id = offered.manifest.task_id;
+    offered.round = offered.manifest.round;
+    take_up(c, &offered, wait->offer.plan);
+}
+
+void fedli_client_on_memory(fedli_client_state *c)
+{
+    const fedl_client_event *event = c->event;
+    if (event->block == NULL) {
+        fedli_client_task_refuse(c, FEDL_ERR_NO_MEMORY);
+        return;
+    }
+    c->block = event->block;
+    c->block_bytes = event->block_bytes;
+    if (lay_out(c, &c->task.plan, event->block, event->block_bytes) == 0) {
+        fedli_client_task_drop(c); /* smaller than asked for: give it back */
+        fedli_client_task_refuse(c, FEDL_ERR_SIZE);
+        return;
+    }
+    c->fetched_bytes = 0;
+    c->work = FEDLI_WORK_FETCH;
+    c->request_ns = c->now_ns;
+}
+
+void fedli_client_use_model(fedli_client_state *c)
+{
+    const fedl_manifest *manifest = &c->task.manifest;
+    if (manifest->task_id != c->newest_task_id || manifest->version != c->newest_version) {
+        /* Durable before use: otherwise a power cut would open the way back to older models. */
+        fedli_store_u32(c->progress_bytes, manifest->task_id);
+        fedli_store_u32(c->progress_bytes + 4, manifest->version);
+        fedl_client_action *store = fedli_client_action(c, FEDL_CLIENT_STORE);
+        store->store_kind = FEDL_CLIENT_STORE_PROGRESS;
+        store->bytes = fedl_bytes_of(c->progress_bytes, sizeof c->progress_bytes);
+        c->work = FEDLI_WORK_PROGRESS;
+        return;
+    }
+    if (!c->announced) {
+        fedl_client_action *ready = fedli_client_action(c, FEDL_CLIENT_MODEL_READY);
+        ready->plan = &c->task.plan;
+        ready->model = fedl_bytes_of(c->container, (size_t)manifest->container_bytes);
+        ready->manifest = fedl_bytes_of(c->task.manifest_bytes, sizeof c->task.manifest_bytes);
+        ready->task_id = manifest->task_id;
+        ready->version = manifest->version;
+        c->announced = true;
+    }
+    if (c->task.to_train) {
+        fedli_client_train_start(c);
+    } else {
+        fedli_client_checkin_later(c, 0); /* tells the server at once which model it holds */
+    }
+}
+
+void fedli_client_progress_stored(fedli_client_state *c, fedl_status status)
+{
+    if (status != FEDL_OK) {
+        fedli_client_task_refuse(c, status);
+        return;
+    }
+    c->newest_task_id = c->task.manifest.task_id;
+    c->newest_version = c->task.manifest.version;
+    fedli_client_use_model(c);
+}

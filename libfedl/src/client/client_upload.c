@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sending the vector, and everything the server may refuse. The vector is never stored: each chunk
+ * is produced again from the trained model, so a repetition costs no memory and has the same bytes.
+ */
+#include "client/client_state.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+static size_t vector_size(const fedli_client_state *c)
+{
+    return fedl_update_vector_size(&c->task.plan.update,
+                                   fedl_model_parameter_count(&c->task.plan.model));
+}
+
+void fedli_client_upload_start(fedli_client_state *c)
+{
+    c->upload_offset = 0;
+    c->upload_stalls = 0;
+    c->work = FEDLI_WORK_UPLOAD;
+    c->request_ns = c->now_ns;
+}
+
+void fedli_client_fill_upload(const fedli_client_state *c, fedl_message_upload *upload,
+                              uint8_t *buffer)
+{
+    const size_t total = vector_size(c);
+    const size_t largest = c->cfg.chunk_bytes_max & ~(size_t)63u;
+    size_t size = total - (size_t)c->upload_offset;
+    if (size > largest) {
+        size = largest;
+    }
+    /* Offset and size were checked when they were set; the buffer holds a whole chunk. */
+    const fedl_status status = fedl_update_read(&c->update, buffer, (size_t)c->upload_offset, size);
+    FEDLI_CHECK(status == FEDL_OK);
+    upload->task_id = c->task.task_id;
+    upload->round = c->task.round;
+    upload->attempt = c->task.attempt;
+    upload->offset = c->upload_offset;
+    upload->total_bytes = total;
+    memcpy(upload->digest, c->update_digest, sizeof upload->digest);
+    upload->payload = fedl_bytes_of(buffer, size);
+}
+
+void fedli_client_on_accepted(fedli_client_state *c, const fedl_message_accepted *accepted)
+{
+    const size_t total = vector_size(c);
+    if (accepted->complete) {
+        fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_UPLOADED);
+        log->a = total;
+        log->b = c->update_sent ? 1u : 0u;
+        c->update_sent = true;
+        c->trouble = 0;
+        fedli_client_checkin_later(c, 0);
+        return;
+    }
+    const uint64_t next = accepted->next_offset;
+    if (next >= total || next % 64u != 0) {
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_RANGE);
+        return;
+    }
+    /* Going back is legitimate (the server lost its slot), but not for ever. */
+    if (next <= c->upload_offset) {
+        c->upload_stalls++;
+    }
+    c->upload_offset = next;
+    if (c->upload_stalls > FEDLI_CLIENT_STALLS_MAX) {
+        c->upload_stalls = 0;
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_STATE);
+    }
+}
+
+/* The server's words for people: printable ASCII only, whatever it sent. */
+static const char *printable(fedli_client_state *c, fedl_bytes text)
+{
+    const size_t size = text.size < FEDLI_TEXT_BYTES_MAX ? text.size : FEDLI_TEXT_BYTES_MAX;
+    for (size_t i = 0; i < size; i++) {
+        const uint8_t letter = text.data[i];
+        c->text[i] = letter >= 0x20u && letter < 0x7fu ? (char)letter : '?';
+    }
+    c->text[size] = 0;
+    return size == 0 ? NULL : c->text;
+}
+
+/* Asks the same again after what the server, or else the back-off, says. */
+static void retry_later(fedli_client_state *c, uint32_t retry_after_ms)
+{
+    uint64_t pause_ms = retry_after_ms;
+    if (pause_ms == 0) {
+        pause_ms = fedli_client_backoff_ms(c, c->trouble);
+        c->trouble++;
+    }
+    c->request_ns = fedli_client_after_ms(c, pause_ms);
+}
+
+/* At once the first time; slower when a server keeps offering what it then calls stale. */
+static void checkin_after_stale(fedli_client_state *c, uint32_t retry_after_ms)
+{
+    uint64_t pause_ms = c->trouble == 0 ? 0 : fedli_client_backoff_ms(c, c->trouble - 1u);
+    if (pause_ms < retry_after_ms) {
+        pause_ms = retry_after_ms;
+    }
+    c->trouble++;
+    fedli_client_checkin_later(c, pause_ms);
+}
+
+static void give_up_task(fedli_client_state *c)
+{
+    const uint32_t pause_ms = fedli_client_backoff_ms(c, c->trouble);
+    c->trouble++;
+    if (c->work == FEDLI_WORK_FETCH || c->work == FEDLI_WORK_UPLOAD) {
+        fedli_client_task_drop(c);
+    }
+    fedli_client_checkin_later(c, pause_ms);
+}
+
+static void reject_of_join(fedli_client_state *c, fedl_reject_code code)
+{
+    switch (code) {
+    case FEDL_REJECT_TOKEN:
+        fedli_client_finish(c, FEDL_ERR_EXPIRED);
+        return;
+    case FEDL_REJECT_VERSION:
+        fedli_client_finish(c, FEDL_ERR_VERSION);
+        return;
+    case FEDL_REJECT_LIMIT:
+        fedli_client_finish(c, FEDL_ERR_FULL);
+        return;
+    case FEDL_REJECT_BUSY:
+    case FEDL_REJECT_INTERNAL:
+    case FEDL_REJECT_MALFORMED:
+    case FEDL_REJECT_STALE:
+    case FEDL_REJECT_NOT_MEMBER:
+    case FEDL_REJECT_MISMATCH:
+    case FEDL_REJECT_NOT_FOUND:
+        /* The handshake is used up: come back and enrol again with the same keys. */
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_CONNECTION_LOST, FEDL_ERR_BUSY);
+        return;
+    }
+}
+
+void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *reject)
+{
+    fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_REJECTED);
+    log->a = (uint64_t)reject->code;
+    log->text = printable(c, reject->text);
+    if (c->work == FEDLI_WORK_JOIN) {
+        reject_of_join(c, reject->code);
+        return;
+    }
+    switch (reject->code) {
+    case FEDL_REJECT_STALE:
+    case FEDL_REJECT_NOT_MEMBER:
+        if (c->work == FEDLI_WORK_UPLOAD || c->work == FEDLI_WORK_FETCH) {
+            /* The update is kept: the next attempt of the round may want it. */
+            checkin_after_stale(c, reject->retry_after_ms);
+        } else {
+            retry_later(c, reject->retry_after_ms);
+        }
+        return;
+    case FEDL_REJECT_BUSY:
+    case FEDL_REJECT_INTERNAL:
+        retry_later(c, reject->retry_after_ms);
+        return;
+    case FEDL_REJECT_MISMATCH:
+    case FEDL_REJECT_NOT_FOUND:
+    case FEDL_REJECT_LIMIT:
+        if (c->work == FEDLI_WORK_LEAVE) {
+            retry_later(c, reject->retry_after_ms);
+        } else {
+            give_up_task(c);
+        }
+        return;
+    case FEDL_REJECT_VERSION:
+        /* Only an update of one side helps. Keep asking, as rarely as allowed. */
+        c->request_ns = fedli_client_after_ms(c, c->cfg.backoff_ms_max);
+        return;
+    case FEDL_REJECT_MALFORMED:
+    case FEDL_REJECT_TOKEN:
+        fedli_client_session_drop(c);
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_FORMAT);
+        return;
+    }
+}
