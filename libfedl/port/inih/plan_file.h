@@ -10,7 +10,7 @@
 
 #include "fedl/plan.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 
 #define FEDL_PLAN_TEXT_BYTES_MAX (64u * 1024u)
 #define FEDL_PLAN_PATH_BYTES_MAX 512u
@@ -35,8 +35,8 @@ typedef struct fedl_data_config {
     uint32_t column_count; /* CSV: number of inputs */
     fedl_data_column columns[FEDL_DATA_COLUMNS_MAX];
     char label_column[48];
-    bool header;              /* CSV: first line holds names */
-    char separator;           /* CSV: ',' by default */
+    bool header;              /* CSV: first line holds names; false for IDX */
+    char separator;           /* CSV: ',' by default; 0 for IDX */
     char class_names[32][24]; /* optional: label texts in class order; class_count = 0: labels are 0
                                  … n−1 */
     uint32_t class_count;
@@ -82,18 +82,29 @@ typedef struct fedl_plan_override {
 } fedl_plan_override;
 
 /**
- * Parses a plan from text (size ≤ FEDL_PLAN_TEXT_BYTES_MAX). config is ~40 KB: allocate it.
- * Errors: ERR_FORMAT (syntax, unknown key, wrong type), ERR_RANGE (a check failed), ERR_FULL (too
- * long); error says where and why.
+ * Parses a plan from text, checks it, and fills in the defaults. config is ~40 KB: allocate it; it
+ * is written whatever comes out, and plan.data points into it, so it is not to be copied. Of
+ * several overrides of one key the last one counts. Relative paths stay as they are. Errors:
+ * ERR_FORMAT (syntax, unknown, missing or double key, wrong type), ERR_RANGE (a value or a
+ * combination outside its range), ERR_UNSUPPORTED (a kind that this build lacks), ERR_FULL (text, a
+ * line, a list or the normalised [data] section is too long). error says where and why; its line is
+ * 0 for a missing key and for an override. Reference of all keys: docs/plan.md.
  */
 FEDL_NODISCARD fedl_status fedl_plan_file_parse(fedl_task_config *config, fedl_bytes text,
                                                 const fedl_plan_override *overrides,
                                                 size_t override_count, fedl_plan_error *error);
-/** Reads the file, then parses it. Errors: those of parse, ERR_NOT_FOUND, ERR_IO. */
+/**
+ * Reads the file, then parses it. Relative paths in the file start at its folder; those in
+ * overrides stay as they are. Errors: those of parse, ERR_NOT_FOUND, ERR_IO, ERR_NO_MEMORY,
+ * ERR_FULL (path).
+ */
 FEDL_NODISCARD fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
                                                const fedl_plan_override *overrides,
                                                size_t override_count, fedl_plan_error *error);
-/** Parses the [data] lines of a received plan. Errors: as parse. */
+/**
+ * Parses the [data] lines of a received plan (fedl_plan.data): gives the same struct as the plan
+ * file gave. data owns everything. Errors: ERR_FORMAT, ERR_RANGE, ERR_FULL, with error as above.
+ */
 FEDL_NODISCARD fedl_status fedl_plan_data_parse(fedl_data_config *data, fedl_bytes data_text,
                                                 fedl_plan_error *error);
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inih/plan_file.h"
+
+#include "inih/plan_draft.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "train.lr = 0.1" → section, key and value, trimmed in place. */
+static bool split_override(char *text, char **section, char **name, char **value)
+{
+    char *dot = strchr(text, '.');
+    char *equals = dot == NULL ? NULL : strchr(dot, '=');
+    if (equals == NULL) {
+        return false;
+    }
+    *dot = '\0';
+    *equals = '\0';
+    *section = text + strspn(text, " \t");
+    *name = dot + 1 + strspn(dot + 1, " \t");
+    *value = equals + 1 + strspn(equals + 1, " \t");
+    char *ends[3] = {dot, equals, *value + strlen(*value)};
+    char *begins[3] = {*section, *name, *value};
+    for (size_t i = 0; i < 3; i++) {
+        while (ends[i] > begins[i] && (ends[i][-1] == ' ' || ends[i][-1] == '\t')) {
+            *--ends[i] = '\0';
+        }
+    }
+    return (*section)[0] != '\0' && (*name)[0] != '\0';
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((uint8_t)*text < 0x20u || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void apply_override(plan_draft *draft, const char *text)
+{
+    char copy[PLAN_LINE_BYTES_MAX + 1];
+    char *section = NULL;
+    char *name = NULL;
+    char *value = NULL;
+    draft->override = text;
+    if (strlen(text) >= sizeof copy) {
+        plan_fail(draft, FEDL_ERR_FULL, 0, "longer than %u characters", PLAN_LINE_BYTES_MAX);
+        return;
+    }
+    memcpy(copy, text, strlen(text) + 1);
+    if (has_control(copy) || !split_override(copy, &section, &name, &value)) {
+        plan_fail(draft, FEDL_ERR_FORMAT, 0, "expected section.key=value");
+        return;
+    }
+    if (!plan_section_known(section)) {
+        const char *near = plan_section_near(section);
+        plan_fail(draft, FEDL_ERR_FORMAT, 0, "unknown section [%s]%s%s%s", section,
+                  near == NULL ? "" : "; did you mean [", near == NULL ? "" : near,
+                  near == NULL ? "" : "]?");
+        return;
+    }
+    plan_draft_set(draft, section, name, value);
+    draft->override = NULL;
+}
+
+static fedl_status parse_from(fedl_task_config *config, fedl_bytes text, const char *base_dir,
+                              const fedl_plan_override *overrides, size_t override_count,
+                              fedl_plan_error *error)
+{
+    plan_draft draft;
+    memset(config, 0, sizeof *config);
+    plan_draft_init(&draft, config, &config->data, error);
+    draft.base_dir = base_dir;
+    plan_lines_feed(&draft, text, NULL);
+    for (size_t i = 0; i < override_count && draft.status == FEDL_OK; i++) {
+        apply_override(&draft, overrides[i].text);
+    }
+    if (draft.status == FEDL_OK) {
+        plan_draft_defaults(&draft, false);
+    }
+    if (draft.status == FEDL_OK) {
+        plan_finish(&draft);
+    }
+    return draft.status;
+}
+
+fedl_status fedl_plan_file_parse(fedl_task_config *config, fedl_bytes text,
+                                 const fedl_plan_override *overrides, size_t override_count,
+                                 fedl_plan_error *error)
+{
+    return parse_from(config, text, "", overrides, override_count, error);
+}
+
+static fedl_status fail_file(fedl_plan_error *error, const char *path, const char *why)
+{
+    error->line = 0;
+    (void)snprintf(error->text, sizeof error->text, "%.160s: %s", path, why);
+    return FEDL_ERR_IO;
+}
+
+/* The whole file in one block of FEDL_PLAN_TEXT_BYTES_MAX + 1 bytes: a longer one is refused by the
+ * parser, which sees one byte too many. */
+static fedl_status read_file(uint8_t *out, size_t *size, const char *path, fedl_plan_error *error)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        const int code = errno;
+        (void)fail_file(error, path, strerror(code));
+        return code == ENOENT ? FEDL_ERR_NOT_FOUND : FEDL_ERR_IO;
+    }
+    *size = fread(out, 1, FEDL_PLAN_TEXT_BYTES_MAX + 1u, file);
+    const bool failed = ferror(file) != 0;
+    const int code = errno;
+    (void)fclose(file);
+    return failed ? fail_file(error, path, strerror(code)) : FEDL_OK;
+}
+
+fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
+                                const fedl_plan_override *overrides, size_t override_count,
+                                fedl_plan_error *error)
+{
+    char base_dir[FEDL_PLAN_PATH_BYTES_MAX];
+    size_t size = 0;
+    memset(error, 0, sizeof *error);
+    const char *slash = strrchr(path, '/');
+    const size_t base_size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    if (base_size >= sizeof base_dir) {
+        (void)fail_file(error, path, "the path is too long");
+        return FEDL_ERR_FULL;
+    }
+    memcpy(base_dir, path, base_size);
+    base_dir[base_size] = '\0';
+    uint8_t *text = (uint8_t *)malloc(FEDL_PLAN_TEXT_BYTES_MAX + 1u);
+    if (text == NULL) {
+        (void)fail_file(error, path, "out of memory");
+        return FEDL_ERR_NO_MEMORY;
+    }
+    fedl_status status = read_file(text, &size, path, error);
+    if (status == FEDL_OK) {
+        status = parse_from(config, fedl_bytes_of(text, size), base_dir, overrides, override_count,
+                            error);
+    }
+    free(text);
+    return status;
+}
+
+fedl_status fedl_plan_data_parse(fedl_data_config *data, fedl_bytes data_text,
+                                 fedl_plan_error *error)
+{
+    plan_draft draft;
+    memset(data, 0, sizeof *data);
+    plan_draft_init(&draft, NULL, data, error);
+    plan_lines_feed(&draft, data_text, "data");
+    if (draft.status == FEDL_OK) {
+        plan_draft_defaults(&draft, true);
+    }
+    if (draft.status == FEDL_OK) {
+        plan_data_finish(&draft);
+    }
+    return draft.status;
+}
