@@ -44,8 +44,11 @@ static void help(FILE *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char left[96];
         (void)snprintf(left, sizeof left, "%s %s", commands[i].words, commands[i].usage);
-        (void)fprintf(out, strlen(left) > 34 ? "  %s\n  %-34s %s\n" : "  %.0s%-34s %s\n", left,
-                      strlen(left) > 34 ? "" : left, commands[i].summary);
+        if (strlen(left) > 34) {
+            (void)fprintf(out, "  %s\n  %-34s %s\n", left, "", commands[i].summary);
+        } else {
+            (void)fprintf(out, "  %-34s %s\n", left, commands[i].summary);
+        }
     }
     (void)fprintf(out, "\nDEVICE and TASK are an id or a name; TASK may be left out when the "
                        "server has only one.\n"
@@ -61,11 +64,9 @@ static void help(FILE *out)
                        "  fedl --home srv task add plan.ini && fedl --home srv task watch\n");
 }
 
-_Noreturn static void usage_error(const char *format, const char *what)
+_Noreturn static void usage_error(const char *problem, const char *what)
 {
-    (void)fprintf(stderr, "fedl: ");
-    (void)fprintf(stderr, format, what);
-    (void)fprintf(stderr, " (fedl --help shows all commands)\n");
+    (void)fprintf(stderr, "fedl: %s: %s (fedl --help shows all commands)\n", problem, what);
     exit(FEDL_EXIT_USAGE);
 }
 
@@ -150,7 +151,7 @@ static void read_options(fedl_arguments *arguments, char *seen, size_t seen_size
             help(stdout);
             exit(0);
         } else if (field == NULL) {
-            usage_error("unknown option or missing value: %s", given);
+            usage_error("unknown option or missing value", given);
         } else {
             *field = optarg;
             if (seen_count + 1 < seen_size) {
@@ -205,7 +206,7 @@ int main(int argc, char **argv)
     }
     const fedl_command *command = find_command(argc, argv, &words_used);
     if (command == NULL) {
-        usage_error("unknown command: %s", argv[0]);
+        usage_error("unknown command", argv[0]);
     }
     if (argc - words_used < command->positional_min ||
         argc - words_used > command->positional_max) {
