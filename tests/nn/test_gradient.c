@@ -108,7 +108,7 @@ static bool near_a_kink(const problem *p)
 {
     bool near = false;
     for (uint32_t l = 0; l < p->spec.layer_count; l++) {
-        kink_low[l] = INFINITY;
+        kink_low[l] = HUGE_VAL;
         kink_high[l] = 0.0;
     }
     (void)mean_loss(p, p->parameters);
