@@ -152,7 +152,7 @@ static void begin_errors(void **state)
     source.row_count = (1u << 30) + 1;
     REFUSED((void)0);
     source.row_count = 1u << 30;
-    REFUSED(bad.batch_rows = 1; bad.local_epochs = 4);
+    REFUSED(bad.batch_rows = 1; bad.local_epochs = 2);
 #undef REFUSED
     source.row_count = 10;
     bad = plain;

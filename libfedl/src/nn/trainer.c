@@ -17,6 +17,8 @@
 #define ROWS_MAX       (1u << 30) /* of fedli_shuffle_at() */
 #define LR_MAX_Q24     (16u * FEDL_LR_ONE_Q24)
 #define PROX_LIMIT_Q40 ((uint64_t)1 << 40)
+/* Seeds from 2^31 on belong to the rounding of updates. */
+#define STEPS_MAX ((uint64_t)INT32_MAX)
 
 static uint64_t steps_per_epoch(uint32_t row_count, uint32_t batch_rows)
 {
@@ -32,7 +34,7 @@ static fedl_status config_check(const fedli_model_state *state, const fedl_train
         config->lr_q24 >= 1 && config->lr_q24 <= LR_MAX_Q24 &&
         (uint64_t)config->lr_q24 * config->prox_mu_q16 <= PROX_LIMIT_Q40 && row_count >= 1 &&
         row_count <= ROWS_MAX &&
-        steps_per_epoch(row_count, config->batch_rows) * config->local_epochs <= UINT32_MAX;
+        steps_per_epoch(row_count, config->batch_rows) * config->local_epochs <= STEPS_MAX;
     return sound ? FEDL_OK : FEDL_ERR_RANGE;
 }
 
