@@ -25,7 +25,7 @@ static void dither_is_inverted_for_odd_units(void **state)
     (void)state;
     /* g = 1, s = 1: (1 + r) >> 1 is r. A top bit of 1 moves unit 0 and leaves unit 1. */
     const fedli_dense_shape shape = {1, 1, 2};
-    _Alignas(16) uint8_t scratch[64];
+    _Alignas(16) uint8_t scratch[128];
     assert_true(fedli_kernels_ref.scratch_size(&shape) <= sizeof scratch);
     int16_t w[2] = {0, 0};
     const int16_t e[2] = {1, 1};

@@ -22,15 +22,38 @@ typedef struct term {
     int16_t e;
 } term;
 
+/* The scratch, cut into its parts. */
+typedef struct scratch_parts {
+    int16_t *x;      /* [rows][in_count], widened */
+    term *terms;     /* [rows] */
+    int32_t *random; /* [in_count] */
+} scratch_parts;
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 15u) & ~(size_t)15u;
+}
+
 static size_t widened_size(const fedli_dense_shape *shape)
 {
-    const size_t size = (size_t)shape->rows * shape->in_count * sizeof(int16_t);
-    return (size + 15u) & ~(size_t)15u;
+    return aligned((size_t)shape->rows * shape->in_count * sizeof(int16_t));
 }
 
 static size_t scratch_size(const fedli_dense_shape *shape)
 {
-    return widened_size(shape) + shape->rows * sizeof(term);
+    return widened_size(shape) + aligned(shape->rows * sizeof(term)) +
+           shape->in_count * sizeof(int32_t);
+}
+
+static scratch_parts parts_of(void *scratch, const fedli_dense_shape *shape)
+{
+    uint8_t *at = (uint8_t *)scratch;
+    scratch_parts parts;
+    parts.x = (int16_t *)scratch;
+    parts.terms = (term *)(void *)(at + widened_size(shape));
+    parts.random =
+        (int32_t *)(void *)(at + widened_size(shape) + aligned(shape->rows * sizeof(term)));
+    return parts;
 }
 
 static void widen(int16_t *restrict out, const int8_t *restrict x, size_t count)
@@ -81,7 +104,7 @@ static uint32_t chunk_of(uint32_t left, uint32_t chunk)
 static void forward(int32_t *acc, const int8_t *x, const int16_t *w, const int32_t *bias,
                     int32_t bias_shift, const fedli_dense_shape *shape, void *scratch)
 {
-    int16_t *wide_x = (int16_t *)scratch;
+    int16_t *wide_x = parts_of(scratch, shape).x;
     const uint32_t in_count = shape->in_count;
     const uint32_t units = shape->unit_count;
     widen(wide_x, x, (size_t)shape->rows * in_count);
@@ -176,36 +199,41 @@ static uint64_t store_saturated(int16_t *w, int64_t q)
     return exact != *w;
 }
 
-/* w −= acc >> shift over one block. Saturation is rare, so it is looked for first and paid for
- * only by the blocks that have it. */
-static uint64_t apply_block(int16_t *restrict w, int32_t *restrict acc, int32_t shift,
+/*
+ * w −= acc >> shift over one block, when every |acc >> shift| fits int16: in 16 unsigned bits,
+ * where wrapping is defined. A result has overflowed when its sign differs from that of w and the
+ * two operands had different signs; saturation is rare, so it is paid for only by the blocks that
+ * have it, after w is recovered.
+ */
+static uint64_t apply_block(int16_t *restrict w, const int32_t *restrict acc, int32_t shift,
                             uint32_t columns)
 {
-    uint32_t high = 0;
+    uint16_t *u = (uint16_t *)w;
+    uint32_t overflow = 0;
     for (uint32_t i = 0; i < columns; i++) {
-        acc[i] >>= shift;
-        /* |acc| < 2^29 here; v + 2^15 has bits above 15 exactly when v does not fit int16. Both q
-         * and w − q have to fit: sat16(q) comes first. */
-        high |= (uint32_t)(acc[i] + 32768) | (uint32_t)((int32_t)w[i] - acc[i] + 32768);
+        const uint16_t q = (uint16_t)(acc[i] >> shift);
+        const uint16_t v = (uint16_t)(u[i] - q);
+        overflow |= (uint16_t)((u[i] ^ q) & (u[i] ^ v));
+        u[i] = v;
     }
-    if (high <= 65535u) {
-        for (uint32_t i = 0; i < columns; i++) {
-            w[i] = (int16_t)((int32_t)w[i] - acc[i]);
-        }
+    if ((overflow & 0x8000u) == 0) {
         return 0;
     }
     uint64_t saturated = 0;
     for (uint32_t i = 0; i < columns; i++) {
-        saturated += store_saturated(&w[i], acc[i]);
+        u[i] = (uint16_t)(u[i] + (uint16_t)(acc[i] >> shift));
+        saturated += store_saturated(&w[i], acc[i] >> shift);
     }
     return saturated;
 }
 
-static uint64_t apply_block_left(int16_t *w, const int32_t *acc, int32_t shift, uint32_t columns)
+/* The same without any bound on q, and for left shifts. */
+static uint64_t apply_block_wide(int16_t *w, const int32_t *acc, int32_t shift, uint32_t columns)
 {
     uint64_t saturated = 0;
     for (uint32_t i = 0; i < columns; i++) {
-        saturated += store_saturated(&w[i], fedli_rshr(acc[i], shift));
+        saturated +=
+            store_saturated(&w[i], shift > 0 ? acc[i] >> shift : fedli_rshr(acc[i], shift));
     }
     return saturated;
 }
@@ -223,23 +251,49 @@ static void sum_terms(int32_t *acc, const term *terms, uint32_t count, uint32_t 
     }
 }
 
-static uint64_t update_unit(int16_t *w, const term *terms, uint32_t term_count,
-                            const uint32_t *dither, uint32_t invert, int32_t shift,
-                            uint32_t in_count)
+/* What the units of one update share. */
+typedef struct update_plan {
+    const int32_t *random; /* [in_count]: r(n, k) of even units, 0 for left shifts */
+    int32_t invert;        /* 2^shift − 1: turns r into that of odd units */
+    int32_t shift;
+    uint32_t in_count;
+    bool narrow; /* every q fits int16 */
+} update_plan;
+
+static uint64_t update_unit(int16_t *w, const term *terms, uint32_t term_count, bool odd,
+                            const update_plan *plan)
 {
+    const int32_t invert = odd ? plan->invert : 0;
     uint64_t saturated = 0;
-    for (uint32_t k = 0; k < in_count; k += BLOCK) {
-        const uint32_t columns = chunk_of(in_count - k, BLOCK);
+    for (uint32_t k = 0; k < plan->in_count; k += BLOCK) {
+        const uint32_t columns = chunk_of(plan->in_count - k, BLOCK);
+        const int32_t *random = plan->random + k;
         int32_t acc[BLOCK];
         for (uint32_t i = 0; i < columns; i++) {
             /* r < 2^29 and |Σ e·x| < 2^26: their sum stays inside int32. */
-            acc[i] = shift <= 0 ? 0 : (int32_t)((dither[k + i] ^ invert) >> (32 - shift));
+            acc[i] = random[i] ^ invert;
         }
         sum_terms(acc, terms, term_count, k, columns);
-        saturated += shift <= 0 ? apply_block_left(w + k, acc, shift, columns)
-                                : apply_block(w + k, acc, shift, columns);
+        saturated += plan->narrow ? apply_block(w + k, acc, plan->shift, columns)
+                                  : apply_block_wide(w + k, acc, plan->shift, columns);
     }
     return saturated;
+}
+
+static update_plan plan_update(int32_t *random, const uint32_t *dither, int32_t shift,
+                               const fedli_dense_shape *shape)
+{
+    /* |q| ≤ (rows·511·127 >> shift) + 1. */
+    const int32_t g_max = (int32_t)shape->rows * FEDLI_ERROR_MAX * FEDLI_ACTIVATION_MAX;
+    const update_plan plan = {.random = random,
+                              .invert = shift > 0 ? (int32_t)(((uint32_t)1 << shift) - 1u) : 0,
+                              .shift = shift,
+                              .in_count = shape->in_count,
+                              .narrow = shift > 0 && (g_max >> shift) + 1 <= INT16_MAX};
+    for (uint32_t k = 0; k < shape->in_count; k++) {
+        random[k] = shift > 0 ? (int32_t)(dither[k] >> (32 - shift)) : 0;
+    }
+    return plan;
 }
 
 static uint64_t update(int16_t *w, const int16_t *e, const int8_t *x, const uint32_t *dither,
@@ -247,21 +301,21 @@ static uint64_t update(int16_t *w, const int16_t *e, const int8_t *x, const uint
 {
     const uint32_t in_count = shape->in_count;
     const uint32_t units = shape->unit_count;
-    int16_t *wide_x = (int16_t *)scratch;
-    term *terms = (term *)(void *)((uint8_t *)scratch + widened_size(shape));
+    const scratch_parts parts = parts_of(scratch, shape);
+    const update_plan plan = plan_update(parts.random, dither, shift, shape);
     uint64_t saturated = 0;
-    widen(wide_x, x, (size_t)shape->rows * in_count);
+    widen(parts.x, x, (size_t)shape->rows * in_count);
     for (uint32_t n = 0; n < units; n++) {
         /* A zero error adds nothing, and a sum of nothing leaves the weight: r >> shift is 0. */
         uint32_t count = 0;
         for (uint32_t b = 0; b < shape->rows; b++) {
-            terms[count].x = wide_x + (size_t)b * in_count;
-            terms[count].e = e[(size_t)b * units + n];
-            count += terms[count].e != 0;
+            parts.terms[count].x = parts.x + (size_t)b * in_count;
+            parts.terms[count].e = e[(size_t)b * units + n];
+            count += parts.terms[count].e != 0;
         }
         if (count != 0) {
-            saturated += update_unit(w + (size_t)n * in_count, terms, count, dither,
-                                     n % 2 == 1 ? UINT32_MAX : 0, shift, in_count);
+            saturated +=
+                update_unit(w + (size_t)n * in_count, parts.terms, count, n % 2 == 1, &plan);
         }
     }
     return saturated;
