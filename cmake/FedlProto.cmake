@@ -18,6 +18,8 @@ add_library(fedl_proto OBJECT ${_proto_c} ${_proto_h})
 target_include_directories(fedl_proto PRIVATE ${FEDL_PROTO_DIR})
 target_link_libraries(fedl_proto PRIVATE PkgConfig::PROTOBUF_C)
 target_compile_options(fedl_proto PRIVATE -w)
+# Its assertions guard functions that nobody calls, and would need an __assert_fail on firmware.
+target_compile_definitions(fedl_proto PRIVATE NDEBUG)
 
 # fedl_proto_user(SOURCE…): these sources may include "fedl/v1/fedl.pb-c.h".
 function(fedl_proto_user)
