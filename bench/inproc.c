@@ -97,7 +97,11 @@ static void coord_event(loop *l, fedl_event *event)
     const uint64_t begin = wall_ns();
     must(fedl_coord_step(&l->coord, event, &actions), "coordinator");
     const uint64_t spent = wall_ns() - begin;
-    if (upload) {
+    bool commits = false;
+    for (uint32_t i = 0; i < actions.count; i++) {
+        commits = commits || actions.items[i].kind == FEDL_ACTION_STORE;
+    }
+    if (upload && !commits) {
         l->cost->upload_ns += spent;
         l->cost->upload_bytes += event->bytes.size;
     } else {

@@ -22,7 +22,8 @@ typedef struct fedl_inproc_config {
 } fedl_inproc_config;
 
 typedef struct fedl_inproc_cost {
-    uint64_t upload_ns;    /* inside step() for messages of at least half a chunk from a client */
+    uint64_t
+        upload_ns; /* inside step() for large messages; the step that also publishes is not one */
     uint64_t upload_bytes; /* size of those messages */
     uint64_t other_ns;
     uint32_t version; /* newest version reached */
