@@ -87,6 +87,8 @@ static void unknown_names(void **state)
         {"momentum = 0.9", FEDL_ERR_FORMAT, 14, "unknown key 'momentum' in [train]"},
         {"[rounds]", FEDL_ERR_FORMAT, 14, "unknown section [rounds]; did you mean [round]?"},
         {"[Eval]", FEDL_ERR_FORMAT, 14, "unknown section [Eval]; did you mean [eval]?"},
+        {"a_word_that_is_longer_than_any_key_we_have = 1", FEDL_ERR_FORMAT, 14,
+         "unknown key 'a_word_that_is_longer_than_any_key_we_have' in [train]"},
         {"[network]", FEDL_ERR_FORMAT, 14, "unknown section [network]"},
         {"[]", FEDL_ERR_FORMAT, 14, "unknown section []"},
     };
@@ -234,6 +236,16 @@ static void combinations(void **state)
     CHECK(rows, base);
     static const char before[] = "[task]\nname = t\n[model]\ninputs = 4\nlayers = dense 3\n[data]\n"
                                  "format = idx\n[round]\nrounds = 1\nclients = 5\n";
+    static const row coarse[] = {
+        {"[model]\nweight_exp = -8\ninputs = 1000\nlayers = dense 1000, relu, dense 10",
+         FEDL_ERR_RANGE, 9,
+         "weight_exp = -8 with output_weight_exp = -13 is too coarse for 1011010 parameters; -14 "
+         "and -13 always fit"},
+        {"[model]\noutput_weight_exp = -8\ninputs = 1000\nlayers = dense 1000", FEDL_ERR_RANGE, 9,
+         "weight_exp = -14 with output_weight_exp = -8 is too coarse for 1001000 parameters; -14 "
+         "and -13 always fit"},
+    };
+    CHECK(coarse, "[task]\nname = t\n[data]\nformat = idx\n[round]\nrounds = 1\nclients = 5\n");
     static const row rounds[] = {
         {"min_reports = 6", FEDL_ERR_RANGE, 10, "clients (5) is below min_reports (6)"},
         {"select = 4", FEDL_ERR_RANGE, 11, "select (4) is below clients (5)"},
@@ -279,6 +291,8 @@ static void tables(void **state)
          FEDL_ERR_FULL, 12, "more than 32 classes"},
         {"header = no", FEDL_ERR_FORMAT, 11,
          "column 'a': without a header, columns are called #0, #1, …"},
+        {"[eval]\nevery = 2\n[privacy]\nmode = none\nmode = none", FEDL_ERR_FORMAT, 16,
+         "duplicate key 'mode' in [privacy], first given in line 15"},
         {"separator = ,", FEDL_ERR_FORMAT, 12,
          "'separator' in [data]: expected comma or semicolon or tab or space, not ','"},
     };
@@ -298,6 +312,15 @@ static void tables(void **state)
          FEDL_ERR_FORMAT, 10, "label 'y': without a header, columns are called #0, #1, …"},
     };
     CHECK(others, "");
+    static const row label[] = {
+        {"label = a;b\ncolumn a = 0, 1\n", FEDL_ERR_FORMAT, 10,
+         "'label' in [data] may not hold ';'"},
+        {"label = a ;b\ncolumn a = 0, 1\n", FEDL_ERR_FORMAT, 11,
+         "column 'a' is the label, it can't be an input"},
+    };
+    CHECK(label,
+          "[task]\nname = t\n[model]\nlayers = dense 3\n[round]\nrounds = 1\nclients = 5\n[data]\n"
+          "format = csv\n");
 }
 
 static void overrides(void **state)

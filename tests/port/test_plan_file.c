@@ -213,6 +213,27 @@ static void files_that_can_not_be_read(void **state)
     assert_int_equal(fedl_plan_file_read(&config, too_long, NULL, 0, &error), FEDL_ERR_FULL);
 }
 
+/* The linker sends every malloc() of the code under test here (--wrap=malloc). */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+static bool malloc_fails;
+
+void *__wrap_malloc(size_t size)
+{
+    return malloc_fails ? NULL : __real_malloc(size);
+}
+
+static void no_memory_is_an_error(void **state)
+{
+    (void)state;
+    const char *path = FEDL_SOURCE_DIR "/examples/fashion-mnist/plan.ini";
+    malloc_fails = true;
+    const fedl_status status = fedl_plan_file_read(&config, path, NULL, 0, &error);
+    malloc_fails = false;
+    assert_int_equal(status, FEDL_ERR_NO_MEMORY);
+    assert_non_null(strstr(error.text, "out of memory"));
+}
+
 static void a_plan_has_a_largest_size(void **state)
 {
     (void)state;
@@ -269,6 +290,7 @@ int main(void)
         cmocka_unit_test(paths_start_at_the_plan_file),
         cmocka_unit_test(the_other_example_parses),
         cmocka_unit_test(files_that_can_not_be_read),
+        cmocka_unit_test(no_memory_is_an_error),
         cmocka_unit_test(a_plan_has_a_largest_size),
         cmocka_unit_test(every_prefix_and_every_flipped_bit_is_safe),
     };

@@ -161,9 +161,6 @@ void plan_data_finish(plan_draft *draft)
 {
     static const char *const csv_keys[] = {"header", "separator", "label", "classes", "column"};
     fedl_data_config *data = draft->data;
-    if (draft->status != FEDL_OK) {
-        return;
-    }
     if (data->format == FEDL_DATA_CSV) {
         finish_csv(draft);
         return;

@@ -131,11 +131,24 @@ static void check_rounds(plan_draft *draft)
     }
 }
 
-/* The ring must hold clients_max · w_max updates of at least one step each. */
-static void check_ring(plan_draft *draft)
+/*
+ * The ring must hold clients_max · w_max updates of at least one step each, and the squared length
+ * of an update must fit 63 bits: coarse weights move in larger steps of the finest grid.
+ */
+static void check_update(plan_draft *draft)
 {
     fedl_update_config update = draft->config->plan.update;
     if (fedl_update_q_max(&update) >= 1) {
+        if (fedl_model_spec_check(&draft->config->plan.model) == FEDL_OK &&
+            fedl_update_config_check(&update, &draft->config->plan.model) != FEDL_OK) {
+            const uint32_t line = plan_line_of(draft, "model", "weight_exp");
+            plan_fail(draft, FEDL_ERR_RANGE,
+                      line != 0 ? line : plan_line_of(draft, "model", "output_weight_exp"),
+                      "weight_exp = %d with output_weight_exp = %d is too coarse for %u "
+                      "parameters; -14 and -13 always fit",
+                      draft->weight_exp, draft->output_weight_exp,
+                      fedl_model_parameter_count(&draft->config->plan.model));
+        }
         return;
     }
     const uint32_t given = update.ring_bits;
@@ -198,7 +211,7 @@ void plan_finish(plan_draft *draft)
     check_name(draft);
     check_model(draft);
     check_rounds(draft);
-    check_ring(draft);
+    check_update(draft);
     check_experiment(draft);
     if (draft->status == FEDL_OK) {
         write_data(draft);
