@@ -55,8 +55,9 @@ typedef struct fedl_model_spec {
     fedl_layer_spec layers[FEDL_LAYERS_MAX];
 } fedl_model_spec;
 
-/** Checks every field and every product of sizes. Errors: ERR_RANGE, ERR_UNSUPPORTED (unknown
- * kind). */
+/** Checks every field and every product of sizes. The chain begins and ends with DENSE, RELU
+ * follows DENSE only, softmax needs two outputs. Errors: ERR_RANGE, ERR_UNSUPPORTED (unknown kind).
+ */
 FEDL_NODISCARD fedl_status fedl_model_spec_check(const fedl_model_spec *spec);
 /** Number of outputs of the last layer; spec was checked. */
 uint32_t fedl_model_output_count(const fedl_model_spec *spec);
@@ -94,8 +95,9 @@ typedef struct fedl_model {
 
 /** Bytes that fedl_model_init() needs, 16-byte aligned; 0 when cfg is invalid. */
 size_t fedl_model_size(const fedl_model_config *cfg);
-/** Lays the model out in block (16-byte aligned, owned by the caller, outlives the model). Errors:
- * those of spec_check, ERR_SIZE. */
+/** Lays the model out in block (16-byte aligned, owned by the caller, outlives the model); all
+ * weights and biases are 0. Errors: those of spec_check, ERR_RANGE (batch_rows_max), ERR_SIZE (also
+ * for a block that is not aligned). */
 FEDL_NODISCARD fedl_status fedl_model_init(fedl_model *model, const fedl_model_config *cfg,
                                            void *block, size_t block_bytes);
 const fedl_model_spec *fedl_model_spec_of(const fedl_model *model);

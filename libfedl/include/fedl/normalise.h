@@ -19,10 +19,11 @@ typedef struct fedl_norm {
     int64_t scale_q20; /* > 0 */
 } fedl_norm;
 
-/** Parses "-12.5e-3" and the like, exactly, no locale. Errors: ERR_FORMAT (not a number), ERR_RANGE
- * (|value| ≥ 2^42). */
+/** Parses "-12.5e-3" and the like, exactly, no locale, no spaces. Errors: ERR_FORMAT (not a number,
+ * or more than 4,096 bytes), ERR_RANGE (|value| ≥ 2^42). */
 FEDL_NODISCARD fedl_status fedl_decimal_parse(int64_t *value_q20, fedl_bytes text);
-/** One feature. |value| ≤ 2^62; saturates at ±127. */
+/** One feature, rounded half away from zero; |value| ≤ 2^62; saturates at ±127. A scale ≤ 0 (a
+ * constant feature) gives 0. */
 int8_t fedl_normalise(int64_t value_q20, fedl_norm norm, int8_t input_exp);
 /** A pixel 0 … 255 as mantissa (p + 1) >> 1 capped at 127, for input_exp = −7. */
 int8_t fedl_normalise_pixel(uint8_t pixel);

@@ -14,8 +14,9 @@ extern "C" {
 
 /*
  * Where rows come from. read() copies row (0 ≤ row < row_count): input [input_count] and target
- * ([1] class index, or [output_count] regression mantissas). It may return any error: training
- * stops with it.
+ * ([1] class index, or [output_count] regression mantissas). An input of -128 is read as -127. It
+ * may return any error: training stops with it, before anything has changed, so that the step may
+ * be tried again.
  */
 typedef struct fedl_sample_source {
     void *context;
@@ -28,7 +29,7 @@ typedef struct fedl_sample_source {
 typedef struct fedl_train_config {
     uint32_t local_epochs; /* 1 … 1000 */
     uint32_t batch_rows;   /* 1 … batch_rows_max of the model */
-    uint32_t lr_q24;       /* learning rate η, 1 … 16·2^24 */
+    uint32_t lr_q24;       /* learning rate η, 1 … 16·2^24; 2^24 is 1.0 */
     uint32_t prox_mu_q16;  /* FedProx μ; 0 = plain SGD. η·μ ≤ 1 */
 } fedl_train_config;
 
@@ -63,16 +64,20 @@ typedef struct fedl_trainer {
 
 /**
  * Prepares a local run on model. reference = container the model was loaded from (needed when
- * prox_mu_q16 > 0, else may be empty); it and source outlive the trainer.
- * Errors: ERR_RANGE (config or row_count outside its range), ERR_ARGUMENT (inference-only model,
- * missing reference).
+ * prox_mu_q16 > 0, else may be empty); it and what source points to outlive the trainer.
+ * Errors: ERR_RANGE (config or row_count outside its range, 2^31 steps or more), ERR_ARGUMENT
+ * (inference-only model, reference missing or not a whole container of this spec).
  */
 FEDL_NODISCARD fedl_status fedl_trainer_begin(fedl_trainer *trainer, fedl_model *model,
                                               const fedl_sample_source *source,
                                               fedl_bytes reference, const fedl_train_config *config,
                                               const fedl_train_seed *seed);
-/** Trains one batch. *done = true after the last one. Errors: those of read(), ERR_RANGE (class
- * index), ERR_DIVERGED. */
+/**
+ * Trains one batch. *done = true after the last one, and at every call after that.
+ * Errors: those of read(), ERR_RANGE (class index): nothing has changed. ERR_DIVERGED (more than 1
+ * % of all updates so far saturated, or an exponent left its range): the model is of no use any
+ * more.
+ */
 FEDL_NODISCARD fedl_status fedl_trainer_step(fedl_trainer *trainer, bool *done);
 const fedl_train_stats *fedl_trainer_stats(const fedl_trainer *trainer);
 
