@@ -317,6 +317,9 @@ fedl_instant_ns fedli_round_deadline_ns(const fedli_coord_state *c, const fedli_
 /* ---- round_pool.c: the choice of devices ---- */
 void fedli_pool_try_open(fedli_coord_state *c);
 
+/* ---- vector_check.c ---- */
+bool fedli_vector_is_sane(const fedli_task *t, const uint8_t *vector);
+
 /* ---- upload.c, fetch.c, publish.c ---- */
 void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot,
                              const fedl_message_upload *upload);

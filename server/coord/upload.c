@@ -10,7 +10,6 @@
  * repeated, early or lost part costs one round trip and never an error.
  */
 #include "base/check.h"
-#include "base/cursor.h"
 #include "coord/coord_state.h"
 
 #include <string.h>
@@ -71,17 +70,6 @@ static void accept_upload(fedli_coord_state *c, uint32_t session, uint64_t next_
     fedli_outbox_reply(c, session, &message);
 }
 
-/*
- * What can be checked of a vector that is not masked: its weight is one that the plan allows. A
- * device that claims more would drown the others; one of weight 0 would be averaged by nothing.
- */
-static bool is_sane(const fedli_task *t, const uint8_t *vector)
-{
-    const uint8_t *tail = vector + t->accum.vector_bytes - 8u * FEDL_TAIL_WORDS;
-    const uint64_t weight = fedli_load_u64(tail + 8u * FEDL_TAIL_WEIGHT);
-    return weight >= 1u && weight <= t->plan.update.w_max;
-}
-
 /* The last part has come: count the vector, or throw it away whole. */
 static void complete_upload(fedli_coord_state *c, uint32_t session, fedli_task *t, fedli_member *m,
                             uint32_t at)
@@ -91,11 +79,11 @@ static void complete_upload(fedli_coord_state *c, uint32_t session, fedli_task *
     uint8_t digest[FEDL_HASH_BYTES];
     fedl_digest(c->crypto, digest, vector, t->accum.vector_bytes);
     const bool good = memcmp(digest, slot->digest, sizeof digest) == 0;
-    const bool sane = good && is_sane(t, vector);
+    const bool sane = good && fedli_vector_is_sane(t, vector);
     free_slot(slot);
     if (!sane) {
         fedli_outbox_reject(c, session, FEDL_REJECT_MISMATCH, 0,
-                            good ? "the weight is not one of the plan" : "the digest differs");
+                            good ? "a number is outside the plan's range" : "the digest differs");
         return;
     }
     const fedl_status added =

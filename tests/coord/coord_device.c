@@ -16,7 +16,7 @@ static void check_durable(const world *w, const device *d)
     const fedl_model_offer *offer = NULL;
     if (m->kind == FEDL_MESSAGE_TASK) {
         offer = &m->u.task.offer;
-        assert_true(m->u.task.task_id <= WORLD_TASKS_MAX);
+        assert_true(m->u.task.task_id < 16);
         assert_int_equal(m->u.task.round, w->opened_round[m->u.task.task_id]);
         assert_int_equal(m->u.task.attempt, w->opened_attempt[m->u.task.task_id]);
     } else if (m->kind == FEDL_MESSAGE_WAIT && m->u.wait.has_offer) {
@@ -81,7 +81,7 @@ void world_answer(world *w, const fedl_action *action)
         }
     }
     /* A request that its device has given up; but never one that was answered. */
-    for (uint32_t i = 0; i < w->abandoned_count; i++) {
+    for (uint32_t i = 0; i < WORLD_ABANDONED_MAX; i++) {
         if (w->abandoned[i] == action->request) {
             w->abandoned[i] = 0;
             return;
@@ -94,9 +94,6 @@ void device_abandon(world *w, device *d)
 {
     if (d->request != 0) {
         w->abandoned[w->abandoned_count++ % WORLD_ABANDONED_MAX] = d->request;
-        if (w->abandoned_count > WORLD_ABANDONED_MAX) {
-            w->abandoned_count = WORLD_ABANDONED_MAX;
-        }
         d->request = 0;
     }
 }

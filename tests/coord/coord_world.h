@@ -93,9 +93,9 @@ typedef struct world {
     fedl_action admin; /* last ADMIN_REPLY */
     bool admin_answered;
     char token[FEDLI_TOKEN_TEXT_BYTES];
-    uint32_t opened_attempt[WORLD_TASKS_MAX + 1u]; /* stored, by task id, of the running round */
-    uint32_t opened_round[WORLD_TASKS_MAX + 1u];
-    uint32_t version[WORLD_TASKS_MAX + 1u];
+    uint32_t opened_attempt[16]; /* stored, by task id, of the running round */
+    uint32_t opened_round[16];
+    uint32_t version[16];
     uint32_t log_counts[FEDL_LOG_STORE_FAILED + 1];
     fedl_status last_refusal;
 
