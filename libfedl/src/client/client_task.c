@@ -115,7 +115,8 @@ static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *o
         return FEDL_ERR_UNSUPPORTED;
     }
     const fedl_model_spec *spec = &out->plan.model;
-    const bool fits = out->manifest.container_bytes == fedl_container_size(spec) &&
+    const bool fits = out->manifest.task_id >= 1 &&
+                      out->manifest.container_bytes == fedl_container_size(spec) &&
                       out->manifest.parameter_count == fedl_model_parameter_count(spec);
     const bool in_order = !out->to_train || (out->task_id == out->manifest.task_id &&
                                              out->round > out->manifest.round);

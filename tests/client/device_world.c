@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmocka_all.h"
+
+#include "device_world.h"
+
+#include "base/cursor.h"
+#include "base/rng.h"
+#include "sodium/crypto_sodium.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Four classes, told apart by which quarter of the inputs is bright; a little noise. */
+static fedl_status read_row(void *context, uint32_t row, int8_t *input, int32_t *target)
+{
+    const uint32_t seed = *(const uint32_t *)context;
+    const uint32_t class_index = row % 4u;
+    for (uint32_t k = 0; k < WORLD_INPUTS; k++) {
+        const uint32_t noise = fedli_mix32(seed + row * 64u + k) % 20u;
+        input[k] = (int8_t)((k / 4u == class_index ? 90u : 5u) + noise);
+    }
+    target[0] = (int32_t)class_index;
+    return FEDL_OK;
+}
+
+static uint32_t train_seed = 11;
+static uint32_t eval_seed = 22;
+const fedl_sample_source world_train_rows = {&train_seed, WORLD_ROWS, read_row};
+const fedl_sample_source world_eval_rows = {&eval_seed, WORLD_EVAL_ROWS, read_row};
+
+void world_say(world *w, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const size_t room = sizeof w->transcript - w->transcript_used;
+    const int size = vsnprintf(w->transcript + w->transcript_used, room, format, arguments);
+    va_end(arguments);
+    assert_true(size >= 0 && (size_t)size + 2u < room);
+    w->transcript_used += (size_t)size;
+    w->transcript[w->transcript_used++] = '\n';
+    w->transcript[w->transcript_used] = 0;
+}
+
+bool world_said(const world *w, const char *text)
+{
+    return strstr(w->transcript, text) != NULL;
+}
+
+uint32_t world_count(const world *w, const char *text)
+{
+    uint32_t count = 0;
+    for (const char *p = w->transcript; (p = strstr(p, text)) != NULL; p += strlen(text)) {
+        count++;
+    }
+    return count;
+}
+
+void world_forget(world *w)
+{
+    w->transcript_used = 0;
+    w->transcript[0] = 0;
+}
+
+void world_queue_event(world *w, fedl_client_event_kind kind, fedl_status status)
+{
+    assert_true(w->queue_count < sizeof w->queue / sizeof w->queue[0]);
+    w->queue[w->queue_count].kind = kind;
+    w->queue[w->queue_count].status = status;
+    w->queue[w->queue_count].wire_bytes = 0;
+    w->queue_count++;
+}
+
+static void say_log(world *w, const fedl_client_action *a)
+{
+    static const char *const names[] = {
+        "",        "connected", "connection lost", "refused",  "waiting",  "task", "task refused",
+        "fetched", "trained",   "uploaded",        "rejected", "enrolled", "left", "bad message"};
+    world_say(w, "log %s status %d a %llu b %llu round %u.%u%s%s", names[a->log_kind],
+              (int)a->status, (unsigned long long)a->a, (unsigned long long)a->b, a->round,
+              a->attempt, a->text == NULL ? "" : " ", a->text == NULL ? "" : a->text);
+}
+
+static void do_train(world *w, const fedl_client_action *a)
+{
+    assert_memory_equal(&a->plan->train, &w->server.plan.train, sizeof a->plan->train);
+    w->train_count++;
+    world_say(w, "host trains round %u", a->round);
+    if (w->train_status != FEDL_OK) {
+        world_queue_event(w, FEDL_CLIENT_TRAINED, w->train_status);
+        return;
+    }
+    bool done = false;
+    fedl_status status = FEDL_OK;
+    while (!done && status == FEDL_OK) {
+        status = fedl_client_train(&w->client, &done, &world_train_rows, &world_eval_rows, 2);
+    }
+    world_queue_event(w, FEDL_CLIENT_TRAINED, status);
+}
+
+static void do_store(world *w, const fedl_client_action *a)
+{
+    const bool identity = a->store_kind == FEDL_CLIENT_STORE_IDENTITY;
+    uint8_t *place = identity ? w->stored_identity : w->stored_progress;
+    assert_int_equal(a->bytes.size, identity ? FEDL_IDENTITY_BYTES : 8);
+    if (w->store_status == FEDL_OK) {
+        memcpy(place, a->bytes.data, a->bytes.size);
+    }
+    world_say(w, "host stores %s", identity ? "identity" : "progress");
+    world_queue_event(w, FEDL_CLIENT_STORED, w->store_status);
+}
+
+static void carry_out(world *w, const fedl_client_action *a)
+{
+    switch (a->kind) {
+    case FEDL_CLIENT_CONNECT:
+        w->connect_count++;
+        world_queue_event(w, w->refuse_connect ? FEDL_CLIENT_DISCONNECTED : FEDL_CLIENT_CONNECTED,
+                          FEDL_OK);
+        return;
+    case FEDL_CLIENT_CLOSE:
+        world_say(w, "host closes");
+        return;
+    case FEDL_CLIENT_SEND:
+        world_server_receive(w, a->bytes);
+        return;
+    case FEDL_CLIENT_NEED_MEMORY:
+        assert_null(w->task_block);
+        w->task_block_bytes = a->size_bytes;
+        w->task_block = w->refuse_memory ? NULL : aligned_alloc(16, a->size_bytes);
+        world_queue_event(w, FEDL_CLIENT_MEMORY, FEDL_OK);
+        return;
+    case FEDL_CLIENT_RELEASE_MEMORY:
+        assert_non_null(w->task_block);
+        free(w->task_block);
+        w->task_block = NULL;
+        return;
+    case FEDL_CLIENT_TRAIN:
+        do_train(w, a);
+        return;
+    case FEDL_CLIENT_MODEL_READY:
+        w->ready_count++;
+        world_say(w, "host gets model %u", a->version);
+        assert_int_equal(a->model.size, w->server.container_size);
+        assert_memory_equal(a->model.data, w->server.container, a->model.size);
+        assert_memory_equal(a->manifest.data, w->server.manifest_bytes, FEDLI_MANIFEST_BYTES);
+        return;
+    case FEDL_CLIENT_STORE:
+        do_store(w, a);
+        return;
+    case FEDL_CLIENT_LOG:
+        say_log(w, a);
+        return;
+    case FEDL_CLIENT_DONE:
+        w->done = true;
+        w->done_status = a->status;
+        return;
+    }
+    fail();
+}
+
+/* A step with whatever the event says; the machine must accept it. */
+static void step(world *w, fedl_client_event *event)
+{
+    fedl_client_actions actions;
+    fedli_rng rng;
+    event->now_ns = w->now_ns;
+    event->utc_s = w->utc_s;
+    fedli_rng_init(&rng, 1000u + w->entropy_next++);
+    for (uint32_t i = 0; i < FEDL_ENTROPY_BYTES; i += 4) {
+        fedli_store_u32(event->entropy + i, fedli_rng_u32(&rng));
+    }
+    assert_int_equal(fedl_client_step(&w->client, event, &actions), FEDL_OK);
+    assert_true(actions.count <= FEDL_CLIENT_ACTIONS_MAX);
+    for (uint32_t i = 0; i < actions.count; i++) {
+        carry_out(w, &actions.items[i]);
+    }
+}
+
+void world_event(world *w, fedl_client_event_kind kind)
+{
+    fedl_client_event event;
+    memset(&event, 0, sizeof event);
+    event.kind = kind;
+    step(w, &event);
+}
+
+static void take_queued(world *w)
+{
+    static uint8_t bytes[70000];
+    fedl_client_event event;
+    memset(&event, 0, sizeof event);
+    event.kind = w->queue[0].kind;
+    event.status = w->queue[0].status;
+    if (event.kind == FEDL_CLIENT_MESSAGE) {
+        memcpy(bytes, w->wire + w->queue[0].wire_at, w->queue[0].wire_bytes);
+        event.bytes = fedl_bytes_of(bytes, w->queue[0].wire_bytes);
+    }
+    if (event.kind == FEDL_CLIENT_MEMORY) {
+        event.block = w->task_block;
+        event.block_bytes = w->task_block_bytes;
+    }
+    w->queue_count--;
+    memmove(&w->queue[0], &w->queue[1], w->queue_count * sizeof w->queue[0]);
+    if (w->queue_count == 0) {
+        w->wire_used = 0;
+    }
+    step(w, &event);
+}
+
+void world_run(world *w, uint32_t limit)
+{
+    for (uint32_t i = 0; i < limit && !w->done; i++) {
+        if (w->queue_count > 0) {
+            take_queued(w);
+        } else if (fedl_client_deadline_ns(&w->client) <= w->now_ns) {
+            world_event(w, FEDL_CLIENT_TICK);
+        } else {
+            return;
+        }
+    }
+}
+
+void world_advance(world *w, uint32_t limit)
+{
+    const fedl_instant_ns deadline_ns = fedl_client_deadline_ns(&w->client);
+    if (w->queue_count == 0 && deadline_ns != FEDL_NEVER_NS && deadline_ns > w->now_ns) {
+        w->now_ns = deadline_ns;
+    }
+    world_run(w, limit);
+}
+
+void world_until_reported(world *w)
+{
+    for (uint32_t i = 0; i < 40 && !world_said(w, "log uploaded"); i++) {
+        world_advance(w, 100);
+    }
+    assert_true(world_said(w, "log uploaded"));
+    assert_true(w->server.reported);
+}
+
+void world_start(world *w)
+{
+    if (w->client.state != NULL) {
+        fedl_client_deinit(&w->client);
+        free(w->task_block);
+        free(w->block);
+        w->task_block = NULL;
+        w->queue_count = 0;
+        w->wire_used = 0;
+    }
+    w->done = false;
+    w->block_bytes = fedl_client_size(&w->cfg);
+    assert_true(w->block_bytes > 0);
+    w->block = aligned_alloc(16, w->block_bytes);
+    assert_non_null(w->block);
+    assert_int_equal(fedl_client_init(&w->client, &w->cfg, w->block, w->block_bytes), FEDL_OK);
+}
+
+world *world_create(fedl_client_mode mode)
+{
+    world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    assert_int_equal(fedl_crypto_sodium_init(), FEDL_OK);
+    w->crypto = fedl_crypto_sodium();
+    w->utc_s = 1800000001;
+    w->now_ns = 5;
+    world_server_init(w);
+    fedl_client_config_default(&w->cfg);
+    w->cfg.crypto = w->crypto;
+    w->cfg.mode = mode;
+    w->cfg.chunk_bytes_max = FEDLI_CHUNK_BYTES_MIN;
+    if (mode == FEDL_CLIENT_JOIN) {
+        w->cfg.token = w->server.token;
+    } else {
+        fedl_identity *id = &w->cfg.identity;
+        uint8_t seed[32] = {9};
+        uint8_t public_key[32];
+        id->device_id = WORLD_DEVICE_ID;
+        memcpy(id->fleet_id, w->server.fleet_id, 16);
+        w->crypto->sign_keypair(public_key, id->id_secret, seed);
+        memset(id->noise_secret, 0x5a, 32);
+        memcpy(id->server_noise_public, w->server.noise_public, 32);
+        memcpy(id->ca_public, w->server.ca_public, 32);
+        memcpy(id->server_round_public, w->server.round_public, 32);
+    }
+    world_start(w);
+    return w;
+}
+
+void world_destroy(world *w)
+{
+    fedl_client_deinit(&w->client);
+    free(w->task_block);
+    free(w->block);
+    free(w);
+}
