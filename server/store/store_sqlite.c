@@ -121,7 +121,7 @@ static fedl_status open_database(sqlite_store *store)
     int code = sqlite3_open_v2(store->path, &store->db, flags, NULL);
     fedl_status status = store->db != NULL ? fedli_sql_status(store->db, code) : FEDL_ERR_NO_MEMORY;
     if (status == FEDL_OK) {
-        (void)sqlite3_busy_timeout(store->db, 5000);
+        (void)sqlite3_busy_timeout(store->db, 1000);
         if (sqlite3_db_readonly(store->db, "main") == 1) {
             status = FEDL_ERR_READ_ONLY;
         }

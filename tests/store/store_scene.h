@@ -6,13 +6,13 @@
 #include "store/audit_chain.h"
 #include "store/store.h"
 
-#define SCENE_PARAMETERS 40000u /* two chunks of master words and more than one of container */
-#define SCENE_CONTAINER  (2u * SCENE_PARAMETERS + 100u)
+#define SCENE_PARAMETERS 17000u /* two chunks of master words */
+#define SCENE_CONTAINER  66000u /* two chunks */
 
 typedef struct store_scene {
     uint8_t container[SCENE_CONTAINER];
     int32_t words[SCENE_PARAMETERS];
-    uint8_t agg_state[70000];
+    uint8_t agg_state[300];
     uint32_t members[3];
 } store_scene;
 
