@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "base/hex.h"
 #include "store/crash_point.h"
+#include "store/state_name.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,34 +21,6 @@ static void clean(char *text)
             *text = '?';
         }
     }
-}
-
-static const char *device_state_name(fedl_device_state state)
-{
-    switch (state) {
-    case FEDL_DEVICE_INVITED:
-        return "invited";
-    case FEDL_DEVICE_ACTIVE:
-        return "active";
-    case FEDL_DEVICE_REVOKED:
-        return "revoked";
-    case FEDL_DEVICE_LEFT:
-        return "left";
-    }
-    return "unknown";
-}
-
-static const char *task_state_name(fedl_task_state state)
-{
-    switch (state) {
-    case FEDL_TASK_RUNNING:
-        return "running";
-    case FEDL_TASK_PAUSED:
-        return "paused";
-    case FEDL_TASK_COMPLETE:
-        return "complete";
-    }
-    return "unknown";
 }
 
 void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
@@ -69,7 +42,7 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
         break;
     case FEDL_STORE_DEVICE_STATE:
         (void)snprintf(out, room, "device %" PRIu32 " %s", op->device.device_id,
-                       device_state_name(op->device.state));
+                       fedl_device_state_name(op->device.state));
         break;
     case FEDL_STORE_TASK_ADD:
         fedli_hex_encode(digest, op->model.digest, 32);
@@ -78,7 +51,7 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
         break;
     case FEDL_STORE_TASK_STATE:
         (void)snprintf(out, room, "task %" PRIu32 " %s: %s", op->task_id,
-                       task_state_name(op->task_state), text);
+                       fedl_task_state_name(op->task_state), text);
         break;
     case FEDL_STORE_ROUND_OPEN:
         (void)snprintf(out, room,

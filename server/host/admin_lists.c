@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the coordinator knows at this moment, as JSON: flat objects in one list per reply. */
+#include "host/admin_server.h"
+#include "posix/host_clock.h"
+#include "store/state_name.h"
+
+#include <unistd.h>
+
+static const char *phase_name(fedl_round_phase phase)
+{
+    switch (phase) {
+    case FEDL_PHASE_IDLE:
+        return "idle";
+    case FEDL_PHASE_POOL:
+        return "waiting for devices";
+    case FEDL_PHASE_OPENING:
+        return "opening";
+    case FEDL_PHASE_RUNNING:
+        return "running";
+    case FEDL_PHASE_COMMITTING:
+        return "committing";
+    case FEDL_PHASE_ABORTING:
+        return "aborting";
+    case FEDL_PHASE_RETRY:
+        return "pausing before a new attempt";
+    }
+    return "unknown";
+}
+
+static void put_task(cJSON *object, const fedl_task_info *info)
+{
+    fedli_json_u64(object, "task", info->task_id);
+    (void)cJSON_AddStringToObject(object, "name", info->name);
+    (void)cJSON_AddStringToObject(object, "state", fedl_task_state_name(info->state));
+    (void)cJSON_AddStringToObject(object, "phase", phase_name(info->phase));
+    fedli_json_u64(object, "round", info->round);
+    fedli_json_u64(object, "rounds", info->round_count);
+    fedli_json_u64(object, "attempt", info->attempt);
+    fedli_json_u64(object, "version", info->version);
+    fedli_json_hex(object, "digest", info->digest, 32);
+    fedli_json_u64(object, "pool", info->pool_count);
+    fedli_json_u64(object, "members", info->member_count);
+    fedli_json_u64(object, "reports", info->report_count);
+    fedli_json_u64(object, "parameters", info->parameter_count);
+}
+
+static void put_tasks(fedl_admin_work *work)
+{
+    const fedl_coord *coord = &work->host->coord;
+    cJSON *list = cJSON_AddArrayToObject(work->reply, "items");
+    for (uint32_t i = 0; i < fedl_coord_task_count(coord); i++) {
+        fedl_task_info info;
+        cJSON *object = cJSON_CreateObject();
+        fedl_coord_task_at(coord, &info, i);
+        put_task(object, &info);
+        (void)cJSON_AddItemToArray(list, object);
+    }
+}
+
+void fedli_admin_status(fedl_admin_work *work)
+{
+    fedl_host *host = work->host;
+    fedl_coord_counters counters;
+    uint64_t connected = 0;
+    uint32_t devices = fedl_coord_device_count(&host->coord);
+    for (uint32_t i = 0; i < devices; i++) {
+        fedl_device_info info;
+        fedl_coord_device_at(&host->coord, &info, i);
+        connected += info.connected ? 1u : 0u;
+    }
+    fedl_coord_counters_read(&host->coord, &counters);
+    (void)cJSON_AddStringToObject(work->reply, "version", FEDL_SERVER_VERSION);
+    (void)cJSON_AddStringToObject(work->reply, "home", host->home.path);
+    (void)cJSON_AddStringToObject(work->reply, "listen", fedl_transport_url(host->transport));
+    (void)cJSON_AddStringToObject(work->reply, "advertise", host->config.advertise);
+    fedli_json_u64(work->reply, "pid", (uint64_t)getpid());
+    fedli_json_u64(work->reply, "uptime_s", fedl_host_utc_s() - host->started_s);
+    fedli_json_u64(work->reply, "devices", devices);
+    fedli_json_u64(work->reply, "connected", connected);
+    fedli_json_u64(work->reply, "sessions", counters.sessions_open);
+    fedli_json_u64(work->reply, "held_requests", fedl_transport_pending(host->transport));
+    fedli_json_u64(work->reply, "messages", counters.messages);
+    fedli_json_u64(work->reply, "refusals", counters.refusals);
+    fedli_json_u64(work->reply, "rejects", counters.rejects);
+    fedli_json_u64(work->reply, "replays", counters.replays);
+    fedli_json_u64(work->reply, "bytes_in", counters.bytes_in);
+    fedli_json_u64(work->reply, "bytes_out", counters.bytes_out);
+    put_tasks(work);
+    fedli_admin_finish(work);
+}
+
+void fedli_admin_device_list(fedl_admin_work *work)
+{
+    const fedl_coord *coord = &work->host->coord;
+    cJSON *list = cJSON_AddArrayToObject(work->reply, "items");
+    int64_t now_ns = fedl_host_now_ns();
+    for (uint32_t i = 0; i < fedl_coord_device_count(coord); i++) {
+        fedl_device_info info;
+        cJSON *object = cJSON_CreateObject();
+        fedl_coord_device_at(coord, &info, i);
+        fedli_json_u64(object, "device", info.record->device_id);
+        (void)cJSON_AddStringToObject(object, "name", info.record->name);
+        (void)cJSON_AddStringToObject(object, "state", fedl_device_state_name(info.record->state));
+        (void)cJSON_AddBoolToObject(object, "connected", info.connected);
+        if (info.seen_ns != FEDL_NEVER_NS) {
+            int64_t ago_ns = now_ns > info.seen_ns ? now_ns - info.seen_ns : 0;
+            fedli_json_u64(object, "seen_s", (uint64_t)ago_ns / 1000000000u);
+        } else {
+            (void)cJSON_AddNullToObject(object, "seen_s");
+        }
+        fedli_json_u64(object, "reports", info.report_count);
+        fedli_json_u64(object, "changed_s", info.record->changed_s);
+        fedli_json_u64(object, "token_expires_s", info.record->token_expires_s);
+        (void)cJSON_AddItemToArray(list, object);
+    }
+    fedli_admin_finish(work);
+}
+
+void fedli_admin_task_list(fedl_admin_work *work)
+{
+    put_tasks(work);
+    fedli_admin_finish(work);
+}
+
+void fedli_admin_task_show(fedl_admin_work *work)
+{
+    fedl_task_info info;
+    fedl_task_holder *holder = fedli_host_task_find(work->host, work->request.task_id);
+    if (holder == NULL || !fedli_host_task_info(work->host, &info, work->request.task_id)) {
+        fedli_admin_fail(work, FEDL_ERR_NOT_FOUND, "there is no such task; see: fedl task list");
+        return;
+    }
+    put_task(work->reply, &info);
+    holder->plan_text[holder->plan_bytes] = '\0'; /* one byte more was allocated */
+    (void)cJSON_AddStringToObject(work->reply, "plan", (const char *)holder->plan_text);
+    fedli_admin_finish(work);
+}

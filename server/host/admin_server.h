@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The admin socket: home/admin.sock, mode 0600, so only the user that runs the server (and root)
+ * may give orders. One JSON line in, one JSON line out, in order; a reply with a field "bytes": n
+ * is followed by n raw bytes. Rejected: HTTP on a TCP port, which would need its own
+ * authentication.
+ */
+#ifndef FEDL_HOST_ADMIN_SERVER_H
+#define FEDL_HOST_ADMIN_SERVER_H
+
+#include "host/admin_request.h"
+#include "host/host_state.h"
+
+#include <cjson/cJSON.h>
+
+#define FEDL_ADMIN_CONNECTIONS_MAX 16u
+
+typedef struct fedl_admin_connection fedl_admin_connection;
+
+/* What is between a request and its answer: held by the coordinator or the store's thread. */
+typedef struct fedl_admin_work {
+    fedl_store_job job; /* first: read jobs are store jobs */
+    struct fedl_admin_work *next;
+    fedl_host *host;
+    fedl_admin_connection *connection; /* NULL: it has gone, nobody waits for the answer */
+    fedl_admin_request request;
+    uint64_t ticket;
+    fedl_task_holder *holder; /* task-add, until the coordinator has taken it */
+    fedl_status status;
+    cJSON *reply;
+    uint8_t *raw;
+    size_t raw_bytes;
+} fedl_admin_work;
+
+/** Starts a request; ends in fedli_admin_finish(work), at once or later. work is the callee's. */
+void fedli_admin_begin(fedl_admin_work *work);
+/** Sends work->reply and work->raw (takes both), frees work. */
+void fedli_admin_finish(fedl_admin_work *work);
+/** As finish, with {"ok":false,…}. */
+void fedli_admin_fail(fedl_admin_work *work, fedl_status status, const char *text);
+/** Waits for ADMIN_REPLY: gives the ticket. */
+void fedli_admin_await(fedl_admin_work *work);
+
+/* ---- admin_coord.c: what the coordinator answers ---- */
+void fedli_admin_send_to_coord(fedl_admin_work *work);
+void fedli_admin_coord_reply(fedl_admin_work *work, const fedl_action *action);
+/* ---- admin_lists.c: what is read from the coordinator at once ---- */
+void fedli_admin_status(fedl_admin_work *work);
+void fedli_admin_device_list(fedl_admin_work *work);
+void fedli_admin_task_list(fedl_admin_work *work);
+void fedli_admin_task_show(fedl_admin_work *work);
+/* ---- admin_store.c: what is read on the store's thread ---- */
+void fedli_admin_read_store(fedl_admin_work *work);
+
+void fedli_json_hex(cJSON *object, const char *key, const uint8_t *data, size_t size);
+void fedli_json_u64(cJSON *object, const char *key, uint64_t value);
+
+#endif

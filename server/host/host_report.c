@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The coordinator's log actions as lines. Rounds are the readable part:
+ *
+ *   15:04:05 ├─ round 7 · attempt 1 · 10/10 reports · loss 0.513 · held-out accuracy 82.4 % (of the
+ *   model before) · version 8 3f2a… · 1.9 s
+ *
+ * What a stranger can cause (refusals, rejects) is limited to LINES_PER_S lines a second; the next
+ * line of that kind says how many were left out.
+ */
+#include "host/host_state.h"
+#include "posix/host_clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define LINES_PER_S 10u
+
+bool fedli_host_task_info(const fedl_host *host, fedl_task_info *info, uint32_t task_id)
+{
+    for (uint32_t i = 0; i < fedl_coord_task_count(&host->coord); i++) {
+        fedl_coord_task_at(&host->coord, info, i);
+        if (info->task_id == task_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *device_name(const fedl_host *host, uint32_t device_id)
+{
+    fedl_device_info info;
+    for (uint32_t i = 0; i < fedl_coord_device_count(&host->coord); i++) {
+        fedl_coord_device_at(&host->coord, &info, i);
+        if (info.record->device_id == device_id) {
+            return info.record->name;
+        }
+    }
+    return "?";
+}
+
+static const char *task_name(const fedl_host *host, uint32_t task_id)
+{
+    fedl_task_info info;
+    return fedli_host_task_info(host, &info, task_id) ? info.name : "?";
+}
+
+/* " of <name>" when several tasks share the log. */
+static void task_label(const fedl_host *host, const fedl_action *action, char out[96])
+{
+    bool several = fedl_coord_task_count(&host->coord) > 1;
+    (void)snprintf(out, 96, "%s%s", several ? " of " : "",
+                   several ? task_name(host, action->task_id) : "");
+}
+
+static void report_device(fedl_host *host, const fedl_action *action, const char *event,
+                          const char *what)
+{
+    fedl_log_line line;
+    fedl_log_begin(&line, &host->log, FEDL_LEVEL_INFO, event);
+    fedl_log_u64(&line, "device", action->device_id);
+    fedl_log_str(&line, "name", device_name(host, action->device_id));
+    fedl_log_end(&line, "device %u \"%s\" %s", (unsigned)action->device_id,
+                 device_name(host, action->device_id), what);
+}
+
+static void report_stranger(fedl_host *host, const fedl_action *action, const char *event,
+                            uint64_t code, const char *why)
+{
+    fedl_log_line line;
+    uint64_t second = fedl_host_utc_s();
+    fedl_log_quota *quota = &host->quota;
+    if (quota->second != second) {
+        quota->second = second;
+        quota->count = 0;
+    }
+    if (quota->count == LINES_PER_S) {
+        quota->suppressed++;
+        return;
+    }
+    quota->count++;
+    fedl_log_begin(&line, &host->log, FEDL_LEVEL_WARN, event);
+    fedl_log_u64(&line, "device", action->device_id);
+    fedl_log_u64(&line, "code", code);
+    fedl_log_str(&line, "why", why);
+    fedl_log_u64(&line, "suppressed", quota->suppressed);
+    fedl_log_end(&line, "%s: %s (device %u, code %" PRIu64 ", %" PRIu64 " lines left out)", event,
+                 why, (unsigned)action->device_id, code, quota->suppressed);
+    quota->suppressed = 0;
+}
+
+static void report_committed(fedl_host *host, const fedl_action *action)
+{
+    static const fedl_round_metrics none;
+    const fedl_round_metrics *m = action->metrics != NULL ? action->metrics : &none;
+    const fedl_task_holder *holder = fedli_host_task_find(host, action->task_id);
+    uint64_t rows = m->tail[FEDL_TAIL_ROWS];
+    uint64_t eval_rows = m->tail[FEDL_TAIL_EVAL_ROWS];
+    double loss = rows > 0 ? (double)m->tail[FEDL_TAIL_LOSS_Q16] / 65536.0 / (double)rows : 0.0;
+    double accuracy =
+        eval_rows > 0 ? (double)m->tail[FEDL_TAIL_EVAL_CORRECT] / (double)eval_rows : 0.0;
+    char held_out[80] = "";
+    char label[96];
+    fedl_log_line line;
+    if (eval_rows > 0 && holder != NULL && holder->config.plan.model.loss == FEDL_LOSS_SOFTMAX_CE) {
+        (void)snprintf(held_out, sizeof held_out,
+                       " · held-out accuracy %.1f %% (of the model before)", 100.0 * accuracy);
+    }
+    task_label(host, action, label);
+    fedl_log_begin(&line, &host->log, FEDL_LEVEL_INFO, "round.committed");
+    fedl_log_u64(&line, "task", action->task_id);
+    fedl_log_u64(&line, "round", action->round);
+    fedl_log_u64(&line, "attempt", action->attempt);
+    fedl_log_u64(&line, "reports", action->a);
+    fedl_log_u64(&line, "version", action->b);
+    if (action->digest != NULL) {
+        fedl_log_hex(&line, "digest", action->digest, 32);
+    }
+    fedl_log_decimal(&line, "loss", (uint64_t)(loss * 10000.0 + 0.5));
+    fedl_log_u64(&line, "rows", rows);
+    fedl_log_u64(&line, "eval_rows", eval_rows);
+    fedl_log_decimal(&line, "eval_accuracy", (uint64_t)(accuracy * 10000.0 + 0.5));
+    fedl_log_u64(&line, "bytes_up", m->bytes_up);
+    fedl_log_u64(&line, "bytes_down", m->bytes_down);
+    fedl_log_u64(&line, "saturated", m->tail[FEDL_TAIL_SATURATED]);
+    fedl_log_u64(&line, "clipped", m->tail[FEDL_TAIL_CLIPPED]);
+    fedl_log_u64(&line, "duration_ms", m->duration_ms);
+    fedl_log_end(&line,
+                 "├─ round %u%s · attempt %u · %u/%u reports · loss %.3f%s · version %u "
+                 "%02x%02x… · %.1f s",
+                 (unsigned)action->round, label, (unsigned)action->attempt, (unsigned)action->a,
+                 (unsigned)(holder != NULL ? holder->config.round.clients_goal : action->a), loss,
+                 held_out, (unsigned)action->b, action->digest != NULL ? action->digest[0] : 0u,
+                 action->digest != NULL ? action->digest[1] : 0u, (double)m->duration_ms / 1000.0);
+}
+
+static void report_round(fedl_host *host, const fedl_action *action, fedl_log_level level,
+                         const char *event, const char *what)
+{
+    char label[96];
+    const char *text = action->text != NULL ? action->text : "";
+    fedl_log_line line;
+    task_label(host, action, label);
+    fedl_log_begin(&line, &host->log, level, event);
+    fedl_log_u64(&line, "task", action->task_id);
+    fedl_log_u64(&line, "round", action->round);
+    fedl_log_u64(&line, "attempt", action->attempt);
+    fedl_log_u64(&line, "device", action->device_id);
+    fedl_log_u64(&line, "a", action->a);
+    fedl_log_u64(&line, "b", action->b);
+    fedl_log_str(&line, "text", text);
+    fedl_log_end(&line, "├─ round %u%s · attempt %u · %s %u of %u%s%s", (unsigned)action->round,
+                 label, (unsigned)action->attempt, what, (unsigned)action->a, (unsigned)action->b,
+                 text[0] != '\0' ? " · " : "", text);
+}
+
+static void report_task(fedl_host *host, const fedl_action *action, fedl_log_level level,
+                        const char *event, const char *what)
+{
+    const char *text = action->text != NULL ? action->text : "";
+    fedl_log_line line;
+    fedl_log_begin(&line, &host->log, level, event);
+    fedl_log_u64(&line, "task", action->task_id);
+    fedl_log_str(&line, "name", task_name(host, action->task_id));
+    fedl_log_u64(&line, "round", action->round);
+    fedl_log_str(&line, "text", text);
+    fedl_log_end(&line, "%s task %u \"%s\" %s%s%s",
+                 action->log_kind == FEDL_LOG_TASK_COMPLETE ? "└─" : "──",
+                 (unsigned)action->task_id, task_name(host, action->task_id), what,
+                 text[0] != '\0' ? ": " : "", text);
+}
+
+void fedli_host_report(fedl_host *host, const fedl_action *action)
+{
+    switch (action->log_kind) {
+    case FEDL_LOG_DEVICE_ENROLLED:
+        report_device(host, action, "device.enrolled", "joined");
+        break;
+    case FEDL_LOG_DEVICE_REVOKED:
+        report_device(host, action, "device.revoked", "is revoked");
+        break;
+    case FEDL_LOG_DEVICE_LEFT:
+        report_device(host, action, "device.left", "left");
+        break;
+    case FEDL_LOG_SESSION_OPENED: {
+        fedl_log_line line;
+        fedl_log_begin(&line, &host->log, FEDL_LEVEL_DEBUG, "session.opened");
+        fedl_log_u64(&line, "device", action->device_id);
+        fedl_log_end(&line, "device %u connected", (unsigned)action->device_id);
+        break;
+    }
+    case FEDL_LOG_REFUSED:
+        report_stranger(host, action, "refused", (uint64_t)(-(int64_t)action->status),
+                        fedl_status_text(action->status));
+        break;
+    case FEDL_LOG_REJECTED:
+        report_stranger(host, action, "rejected", action->a,
+                        action->text != NULL ? action->text : "see the code");
+        break;
+    case FEDL_LOG_ROUND_OPENED:
+        report_round(host, action, FEDL_LEVEL_DEBUG, "round.opened", "chose");
+        break;
+    case FEDL_LOG_REPORT:
+        report_round(host, action, FEDL_LEVEL_DEBUG, "round.report", "report");
+        break;
+    case FEDL_LOG_ROUND_COMMITTED:
+        report_committed(host, action);
+        break;
+    case FEDL_LOG_ROUND_ABORTED:
+        report_round(host, action, FEDL_LEVEL_WARN, "round.aborted", "aborted, reports");
+        break;
+    case FEDL_LOG_TASK_ADDED:
+        report_task(host, action, FEDL_LEVEL_INFO, "task.added", "added");
+        break;
+    case FEDL_LOG_TASK_PAUSED:
+        report_task(host, action, FEDL_LEVEL_WARN, "task.paused", "paused");
+        break;
+    case FEDL_LOG_TASK_RESUMED:
+        report_task(host, action, FEDL_LEVEL_INFO, "task.resumed", "resumed");
+        break;
+    case FEDL_LOG_TASK_COMPLETE:
+        report_task(host, action, FEDL_LEVEL_INFO, "task.complete", "complete");
+        break;
+    case FEDL_LOG_STORE_FAILED:
+        break; /* store.failed has said it, with the reason */
+    }
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory of tasks, and bringing back what the store knows when the server starts. */
+#include "host/host_state.h"
+#include "store/state_name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *block_of(size_t bytes)
+{
+    return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+void fedli_host_task_free(fedl_task_holder *holder)
+{
+    if (holder != NULL) {
+        free(holder->plan_text);
+        free(holder->container);
+        free(holder->block);
+        free(holder);
+    }
+}
+
+fedl_status fedli_host_task_make(fedl_task_holder **holder, const fedl_host *host,
+                                 fedl_bytes plan_text, fedl_plan_error *error)
+{
+    memset(error, 0, sizeof *error);
+    fedl_task_holder *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return FEDL_ERR_NO_MEMORY;
+    }
+    fedl_status status = FEDL_ERR_NO_MEMORY;
+    made->plan_bytes = plan_text.size;
+    made->plan_text = malloc(plan_text.size + 1);
+    if (made->plan_text != NULL) {
+        memcpy(made->plan_text, plan_text.data, plan_text.size);
+        status = fedl_plan_file_parse(
+            &made->config, fedl_bytes_of(made->plan_text, made->plan_bytes), NULL, 0, error);
+    }
+    size_t bytes = 0;
+    if (status == FEDL_OK) {
+        bytes = fedl_coord_task_size(&host->coord_config, &made->config.plan, &made->config.round);
+        status = bytes == 0 ? FEDL_ERR_RANGE : FEDL_OK;
+    }
+    if (status == FEDL_OK) {
+        made->block = block_of(bytes);
+        status = made->block != NULL ? FEDL_OK : FEDL_ERR_NO_MEMORY;
+    }
+    if (status != FEDL_OK) {
+        fedli_host_task_free(made);
+        return status;
+    }
+    made->setup = (fedl_task_setup){
+        .name = made->config.name,
+        .plan = made->config.plan,
+        .round = made->config.round,
+        .plan_text = fedl_bytes_of(made->plan_text, made->plan_bytes),
+        .block = made->block,
+        .block_bytes = bytes,
+    };
+    *holder = made;
+    return FEDL_OK;
+}
+
+fedl_status fedli_host_task_first_model(fedl_task_holder *holder)
+{
+    const fedl_plan *plan = &holder->config.plan;
+    const fedl_model_config cfg = {.spec = plan->model, .batch_rows_max = 0};
+    fedl_model model;
+    size_t model_bytes = fedl_model_size(&cfg);
+    void *block = block_of(model_bytes);
+    holder->container_bytes = fedl_container_size(&plan->model);
+    holder->container = malloc(holder->container_bytes);
+    fedl_status status = block != NULL && holder->container != NULL ? FEDL_OK : FEDL_ERR_NO_MEMORY;
+    if (status == FEDL_OK) {
+        status = fedl_model_init(&model, &cfg, block, model_bytes);
+    }
+    if (status == FEDL_OK) {
+        /* The simulator does the same, so that both start from the same digest. */
+        fedl_model_randomise(&model, plan->run_seed);
+        status = fedl_model_export(&model, holder->container, holder->container_bytes);
+    }
+    free(block);
+    holder->setup.container = fedl_bytes_of(holder->container, holder->container_bytes);
+    return status;
+}
+
+void fedli_host_task_keep(fedl_host *host, fedl_task_holder *holder, uint32_t task_id)
+{
+    fedl_task_holder **at = &host->tasks;
+    holder->task_id = task_id;
+    free(holder->container);
+    holder->container = NULL;
+    holder->setup.container = fedl_bytes_of(NULL, 0);
+    while (*at != NULL && (*at)->task_id < task_id) {
+        at = &(*at)->next;
+    }
+    holder->next = *at;
+    *at = holder;
+}
+
+fedl_task_holder *fedli_host_task_find(const fedl_host *host, uint32_t task_id)
+{
+    for (fedl_task_holder *holder = host->tasks; holder != NULL; holder = holder->next) {
+        if (holder->task_id == task_id) {
+            return holder;
+        }
+    }
+    return NULL;
+}
+
+/* ---- restoring ---- */
+
+typedef struct stored_task {
+    fedl_task_row row;
+    uint8_t *plan_text;
+    fedl_model_row newest;
+} stored_task;
+
+typedef struct restore_state {
+    fedl_host *host;
+    fedl_status status;
+    stored_task tasks[64];
+    uint32_t task_count;
+    uint32_t device_count;
+} restore_state;
+
+static bool restore_device(void *context, const fedl_device_record *device)
+{
+    restore_state *state = context;
+    state->status = fedl_coord_restore_device(&state->host->coord, device);
+    state->device_count++;
+    return state->status == FEDL_OK;
+}
+
+static bool collect_task(void *context, const fedl_task_row *row)
+{
+    restore_state *state = context;
+    if (state->task_count == sizeof state->tasks / sizeof state->tasks[0]) {
+        state->status = FEDL_ERR_FULL;
+        return false;
+    }
+    stored_task *task = &state->tasks[state->task_count];
+    task->row = *row;
+    task->plan_text = malloc(row->plan_text.size + 1);
+    if (task->plan_text == NULL) {
+        state->status = FEDL_ERR_NO_MEMORY;
+        return false;
+    }
+    memcpy(task->plan_text, row->plan_text.data, row->plan_text.size);
+    task->row.plan_text.data = task->plan_text;
+    state->task_count++;
+    return true;
+}
+
+static bool last_model(void *context, const fedl_model_row *row)
+{
+    *(fedl_model_row *)context = *row;
+    return true;
+}
+
+/* Reads the newest model with its master words and hands everything to the coordinator. */
+static fedl_status restore_model(fedl_host *host, const stored_task *task,
+                                 const fedl_task_holder *holder)
+{
+    const fedl_model_row *row = &task->newest;
+    uint8_t *container = malloc(row->container_bytes);
+    int32_t *words = malloc((size_t)row->parameter_count * sizeof words[0]);
+    uint8_t *agg_state = malloc(row->agg_state_bytes + 1);
+    fedl_task_restore restore = {.setup = holder->setup,
+                                 .task_id = task->row.task_id,
+                                 .state = task->row.state,
+                                 .attempt_last = task->row.attempt_last};
+    fedl_status status = FEDL_ERR_NO_MEMORY;
+    if (container != NULL && words != NULL && agg_state != NULL) {
+        status = host->store->ops->model_read(host->store, &restore.newest, row->task_id,
+                                              row->version, container, row->container_bytes, words,
+                                              row->parameter_count);
+    }
+    if (status == FEDL_OK) {
+        status = host->store->ops->agg_state_read(host->store, row->task_id, row->version,
+                                                  agg_state, row->agg_state_bytes);
+    }
+    if (status == FEDL_OK) {
+        restore.newest.agg_state = fedl_bytes_of(agg_state, row->agg_state_bytes);
+        restore.setup.container = restore.newest.container;
+        status = fedl_coord_restore_task(&host->coord, &restore);
+    }
+    free(container);
+    free(words);
+    free(agg_state);
+    return status;
+}
+
+static void say_task(fedl_host *host, const stored_task *task)
+{
+    fedl_log_line line;
+    fedl_log_begin(&line, &host->log, FEDL_LEVEL_INFO, "task.restored");
+    fedl_log_u64(&line, "task", task->row.task_id);
+    fedl_log_str(&line, "name", task->row.name);
+    fedl_log_str(&line, "state", fedl_task_state_name(task->row.state));
+    fedl_log_u64(&line, "version", task->row.version);
+    fedl_log_hex(&line, "digest", task->newest.digest, sizeof task->newest.digest);
+    fedl_log_u64(&line, "attempt_last", task->row.attempt_last);
+    fedl_log_end(&line, "restored task %u \"%s\" · %s · version %u %02x%02x…%s",
+                 (unsigned)task->row.task_id, task->row.name, fedl_task_state_name(task->row.state),
+                 (unsigned)task->row.version, task->newest.digest[0], task->newest.digest[1],
+                 task->row.attempt_last > 0 ? " · its last attempt was not finished" : "");
+}
+
+static fedl_status restore_task(fedl_host *host, stored_task *task, char *text)
+{
+    fedl_plan_error error;
+    fedl_task_holder *holder = NULL;
+    fedl_status status = fedli_host_task_make(&holder, host, task->row.plan_text, &error);
+    if (status != FEDL_OK) {
+        (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                       "task %u \"%s\": its stored plan is refused: %s %.200s; it was accepted by "
+                       "another version of fedl-server, run that one",
+                       (unsigned)task->row.task_id, task->row.name, fedl_status_text(status),
+                       error.text);
+        return status;
+    }
+    status =
+        host->store->ops->model_each(host->store, task->row.task_id, last_model, &task->newest);
+    if (status == FEDL_OK) {
+        status = restore_model(host, task, holder);
+    }
+    if (status != FEDL_OK) {
+        (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                       "task %u \"%s\" cannot be restored: %s; restore a backup of %s",
+                       (unsigned)task->row.task_id, task->row.name, fedl_status_text(status),
+                       host->home.database_path);
+        fedli_host_task_free(holder);
+        return status;
+    }
+    fedli_host_task_keep(host, holder, task->row.task_id);
+    say_task(host, task);
+    return FEDL_OK;
+}
+
+fedl_status fedli_host_restore(fedl_host *host, char text[FEDL_HOME_TEXT_BYTES])
+{
+    restore_state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return FEDL_ERR_NO_MEMORY;
+    }
+    state->host = host;
+    fedl_status status = host->store->ops->device_each(host->store, restore_device, state);
+    if (status == FEDL_OK) {
+        status = state->status;
+    }
+    if (status == FEDL_OK) {
+        status = host->store->ops->task_each(host->store, collect_task, state);
+        status = status == FEDL_OK ? state->status : status;
+    }
+    if (status != FEDL_OK) {
+        (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                       "cannot restore from %s: %s; if a limit was lowered, raise it again in %s",
+                       host->home.database_path, fedl_status_text(status), host->home.config_path);
+    }
+    for (uint32_t i = 0; i < state->task_count && status == FEDL_OK; i++) {
+        status = restore_task(host, &state->tasks[i], text);
+    }
+    for (uint32_t i = 0; i < state->task_count; i++) {
+        free(state->tasks[i].plan_text);
+    }
+    free(state);
+    return status;
+}
