@@ -28,6 +28,50 @@ void world_vector(const world *w, uint8_t *out, uint32_t seed)
     fedli_store_u64(tail + 8u * FEDL_TAIL_LOSS_Q16, 1000u + seed);
 }
 
+uint32_t world_seed_of(uint32_t task_id, uint32_t round, uint32_t device_id)
+{
+    return fedli_mix32(task_id * 65536u + round * 256u + device_id);
+}
+
+/* round half away from zero, exact: what docs/numerics.md §6 says, written another way. */
+static int64_t fedavg_step(int64_t sum, int64_t weight, int32_t shift)
+{
+    const int64_t numerator = (sum < 0 ? -sum : sum) << shift; /* < 2^15 · 2^19 */
+    const int64_t rounded = (2 * numerator + weight) / (2 * weight);
+    return sum < 0 ? -rounded : rounded;
+}
+
+void world_check_commit(const world *w, const fedl_store_op *op)
+{
+    enum { P = 8 * 16 + 16 + 16 * 4 + 4 };
+    int64_t sum[P] = {0};
+    int64_t weight = 0;
+    int32_t before[P];
+    uint8_t vector[4096];
+    fedl_model_record parent;
+    assert_int_equal(fedl_model_parameter_count(&w->plan.model), P);
+    assert_int_equal(w->store->ops->model_read(w->store, &parent, op->task_id,
+                                               op->model.version - 1, NULL, 0, before, P),
+                     FEDL_OK);
+    assert_memory_equal(parent.digest, op->model.parent_digest, 32);
+    for (uint32_t m = 0; m < op->member_count; m++) {
+        const uint32_t seed = world_seed_of(op->task_id, op->round, op->members[m]);
+        world_vector(w, vector, seed);
+        weight += 1 + seed % w->plan.update.w_max;
+        for (size_t i = 0; i < P; i++) {
+            sum[i] += fedli_i16_of(fedli_load_u16(vector + 2 * i));
+        }
+    }
+    assert_int_equal(op->metrics.tail[FEDL_TAIL_WEIGHT], weight);
+    assert_int_equal(op->metrics.report_count, op->member_count);
+    for (size_t i = 0; i < P; i++) {
+        const bool bias = (i >= 128 && i < 144) || i >= 208;
+        const int32_t exp = bias ? -24 : i < 128 ? -14 - 16 : -13 - 16;
+        assert_int_equal(op->model.master_words[i],
+                         before[i] + fedavg_step(sum[i], weight, -11 - exp));
+    }
+}
+
 void device_upload_part(world *w, device *d, const uint8_t *vector, size_t offset, size_t size,
                         uint32_t round, uint32_t attempt)
 {

@@ -279,6 +279,9 @@ static void remember(world *w, const fedl_store_op *op)
         w->opened_attempt[op->task_id] = op->attempt;
     }
     if (op->kind == FEDL_STORE_COMMIT) {
+        if (w->check_sums) {
+            world_check_commit(w, op);
+        }
         w->commit_count++;
         w->last_commit = *op;
         assert_true(op->member_count <= 64);
@@ -295,7 +298,15 @@ void world_store_one(world *w)
     const fedl_store_op *op = w->stores[0].op;
     w->store_count--;
     memmove(&w->stores[0], &w->stores[1], w->store_count * sizeof w->stores[0]);
-    if (++w->store_serial == w->store_fail_at) {
+    if (++w->store_serial == w->crash_at) {
+        if (w->crash_applied) {
+            assert_int_equal(w->store->ops->apply(w->store, op), FEDL_OK);
+            remember(w, op);
+        }
+        world_restart(w);
+        return;
+    }
+    if (w->store_serial == w->store_fail_at) {
         event.status = FEDL_ERR_NO_SPACE;
     } else {
         event.status = w->store->ops->apply(w->store, op);

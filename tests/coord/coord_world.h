@@ -86,6 +86,9 @@ typedef struct world {
     bool hold;
     uint64_t store_serial;  /* ops tried so far */
     uint64_t store_fail_at; /* this one fails (once), 0 = none */
+    uint64_t crash_at;      /* the server dies at this one and starts again, 0 = never … */
+    bool crash_applied;     /* … after it became durable */
+    bool check_sums;        /* every commit must be the average of world_vector_of its members */
     uint64_t commit_count;
     fedl_store_op last_commit; /* by value: its pointers are not to be followed */
     uint32_t last_members[64];
@@ -148,6 +151,10 @@ void device_upload(world *w, device *d, const uint8_t *vector, uint32_t round, u
 size_t world_vector_bytes(const world *w);
 /* A vector whose words depend on seed, weight 1 + seed % w_max. */
 void world_vector(const world *w, uint8_t *out, uint32_t seed);
+/* The one vector that an honest device sends in a round. */
+uint32_t world_seed_of(uint32_t task_id, uint32_t round, uint32_t device_id);
+/* Compares a commit with its parent in the store and the vectors of its members. */
+void world_check_commit(const world *w, const fedl_store_op *op);
 void world_task_info(const world *w, fedl_task_info *info, uint32_t task_id);
 void world_digest(const world *w, uint8_t out[32], uint32_t task_id);
 bool device_rejected(const device *d, fedl_reject_code code);
