@@ -158,6 +158,18 @@ static void extremes_are_capped(void **state)
     assert_int_equal(fedli_loss_mse.value_q16(z, 12, far_off, 2), FEDLI_LOSS_MAX_Q16);
 }
 
+static void very_fine_logits_are_rounded_to_the_common_grid(void **state)
+{
+    (void)state;
+    /* 3 · 2^−31 → RSHR(3, 1) = 2 at 2^−30; times 2^14 that is 2^15, cut to 9 bits: 256. */
+    int32_t z[1] = {3};
+    int16_t error[1];
+    const int32_t target[1] = {0};
+    const fedli_requant plan = fedli_loss_mse.error(error, z, -31, target, 1, 1, unit_rate);
+    assert_int_equal(error[0], 256);
+    assert_int_equal(plan.exp, -37);
+}
+
 static void the_table_and_its_targets(void **state)
 {
     (void)state;
@@ -182,6 +194,7 @@ int main(void)
         cmocka_unit_test(softmax_rows_sum_to_zero_before_rounding),
         cmocka_unit_test(a_certain_row_leaves_nothing_to_learn),
         cmocka_unit_test(extremes_are_capped),
+        cmocka_unit_test(very_fine_logits_are_rounded_to_the_common_grid),
         cmocka_unit_test(the_table_and_its_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,6 +166,9 @@ static void begin_errors(void **state)
                      FEDL_ERR_ARGUMENT);
     assert_int_equal(fedl_trainer_begin(&trainer, &m.model, &source, container, &bad, &seed),
                      FEDL_OK);
+    ((uint8_t *)(uintptr_t)container.data)[12] = 1; /* same size, other input exponent */
+    assert_int_equal(fedl_trainer_begin(&trainer, &m.model, &source, container, &bad, &seed),
+                     FEDL_ERR_ARGUMENT);
     fixture_container_free(container);
     fixture_model_close(&m);
     fixture_model_close(&inference_only);
