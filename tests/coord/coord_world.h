@@ -29,6 +29,7 @@ typedef enum answer_kind {
     ANSWER_HELLO = 3,   /* a handshake message */
     ANSWER_REFUSED = 4,
     ANSWER_DROPPED = 5,
+    ANSWER_SEALED = 6, /* a record that this device has no key for */
 } answer_kind;
 
 typedef struct device {
@@ -42,7 +43,9 @@ typedef struct device {
     fedli_channel channel;
     uint64_t session_id;
     uint64_t request_id;
-    uint32_t task_id; /* of the last TASK, for uploads; 0 = 1 */
+    uint32_t task_id;     /* of the last TASK, for uploads; 0 = 1 */
+    uint32_t known_round; /* of the last TASK, where a test keeps them */
+    uint32_t known_attempt;
     uint32_t have_task_id;
     uint8_t have_digest[32];
     uint64_t request; /* host's handle of the request that is out, 0 = none */
