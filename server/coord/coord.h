@@ -5,21 +5,26 @@
  *
  * Contract
  *  1. Never blocks, never allocates after init (a task brings its own block), never reads a clock
- * or entropy: time and random bytes come with every event.
+ *     or entropy: time and random bytes come with every event.
  *  2. One event makes at most FEDL_COORD_ACTIONS_MAX actions. Pointers in actions live until the
- * next step; those of a STORE until its STORED event. What does not fit waits: deadline() is then
- * now.
+ *     next step; those of a STORE until its STORED event. What does not fit waits: deadline() is
+ *     then now.
  *  3. A misbehaving peer is data, not an error: it yields a REJECT or a REFUSE and a counter. A
- * non-zero status means that the host broke the contract.
+ *     non-zero status means that the host broke the contract; the step then did nothing.
  *  4. Durable before visible: a reply that reveals a change is sent by the step that receives the
  *     matching STORED event.
  *  5. Results don't depend on the order of arrival: sums are integers in a ring, ties go by device
- * id.
+ *     id.
  *
- *   per task:  POOL ──enough check-ins──► OPENING ──stored──► RUNNING ──goal or deadline──►
- * COMMITTING ──stored──► POOL (round + 1) … COMPLETE ▲ └─too few reports─► ABORTING ──stored,
- * retry_ms──┐ └───────────────────────────────(same round, attempt +
- * 1)──────────────────────────────────────┘
+ * Per task (store ops in brackets; a failed one is tried again, and the phase stays):
+ *
+ *   POOL ─enough check-ins─► OPENING ─[ROUND_OPEN]─► RUNNING ─goal, or deadline─► COMMITTING
+ *    ▲ ▲                                               │                              │
+ *    │ └── retry_ms ── RETRY ◄─[ROUND_ABORT]─ ABORTING ◄┘ too few reports              │
+ *    │     attempt + 1                                                                │
+ *    └────────────────────────────── round + 1 ◄─────────────────────────────[COMMIT]─┘
+ *
+ *   IDLE: paused (by the operator, or after attempt_max attempts) or complete.
  */
 #ifndef FEDL_COORD_COORD_H
 #define FEDL_COORD_COORD_H
@@ -107,7 +112,7 @@ typedef struct fedl_admin {
 
 typedef struct fedl_event {
     fedl_event_kind kind;
-    fedl_instant_ns now_ns;
+    fedl_instant_ns now_ns; /* ≥ 0; earlier than before counts as the latest */
     uint64_t utc_s;
     uint8_t entropy[FEDL_ENTROPY_BYTES];
     uint64_t request; /* host's handle of one request; unique; answered at most once */
@@ -218,7 +223,7 @@ typedef struct fedl_task_info {
     uint32_t round_count;
     uint32_t version;
     const uint8_t *digest; /* of version */
-    uint32_t pool_count;
+    uint32_t pool_count;   /* devices that count for the pools of all tasks */
     uint32_t member_count;
     uint32_t report_count;
     uint32_t parameter_count;
@@ -241,7 +246,7 @@ typedef struct fedl_coord_counters {
     uint64_t refusals;
     uint64_t rejects;
     uint64_t replays;
-    uint64_t sessions_open;
+    uint64_t sessions_open; /* now; the other counters only rise */
     uint64_t bytes_in;
     uint64_t bytes_out;
 } fedl_coord_counters;
