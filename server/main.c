@@ -181,7 +181,7 @@ int main(int argc, char **argv)
         return argc > 1 ? 0 : (int)FEDL_EXIT_USAGE;
     }
     if (strcmp(command, "--version") == 0) {
-        (void)printf("fedl-server %s\n", FEDL_SERVER_VERSION);
+        (void)printf("fedl-server %s\n", FEDL_VERSION_TEXT);
         return 0;
     }
     if (strcmp(command, "--crash-points") == 0) {

@@ -29,24 +29,23 @@ static bool prepare_task(fedl_admin_work *work)
 {
     char text[400];
     fedl_plan_error error;
-    fedl_bytes plan = fedl_bytes_of(work->request.plan, work->request.plan_bytes);
+    fedl_bytes plan = fedl_bytes_of(work->payload, work->request.payload_bytes);
     fedl_status status = fedli_host_task_make(&work->holder, work->host, plan, &error);
     if (status != FEDL_OK) {
         if (error.text[0] == '\0') {
-            (void)snprintf(text, sizeof text, "the plan does not fit this server: %s",
+            (void)snprintf(text, sizeof text, "the plan does not fit this server (%s)",
                            fedl_status_text(status));
-        } else if (error.line > 0) {
-            (void)snprintf(text, sizeof text, "plan, line %u: %s", (unsigned)error.line,
-                           error.text);
-        } else {
-            (void)snprintf(text, sizeof text, "plan: %s", error.text);
+            fedli_admin_fail(work, status, text,
+                             "compare its [round] and [model] with [limits] in fedl.ini");
+            return false;
         }
-        fedli_admin_fail(work, status, text);
+        (void)snprintf(text, sizeof text, "plan, line %u", (unsigned)error.line);
+        fedli_admin_fail(work, status, text, error.text);
         return false;
     }
     status = fedli_host_task_first_model(work->holder);
     if (status != FEDL_OK) {
-        fedli_admin_fail(work, status, "the first model cannot be made");
+        fedli_admin_fail(work, status, "the first model cannot be made", fedl_status_text(status));
         return false;
     }
     return true;
@@ -74,8 +73,8 @@ void fedli_admin_send_to_coord(fedl_admin_work *work)
     }
     memcpy(event.admin.name, request->name, sizeof event.admin.name);
     event.admin.token_valid_s = request->valid_s;
-    event.admin.device_id = request->device_id;
-    event.admin.task_id = request->task_id;
+    event.admin.device_id = work->device_id;
+    event.admin.task_id = work->task_id;
     fedli_admin_await(work);
     event.admin.ticket = work->ticket;
     fedli_host_step(host, &event);
@@ -84,62 +83,79 @@ void fedli_admin_send_to_coord(fedl_admin_work *work)
 static const char *remedy(const fedl_admin_work *work, fedl_status status)
 {
     switch ((int)status) {
-    case FEDL_ERR_NOT_FOUND:
-        return "there is none with this number; the lists show all: fedl device list, fedl task "
-               "list";
     case FEDL_ERR_EXISTS:
         return "there is a task with this name; choose another name in the plan";
     case FEDL_ERR_FULL:
-        return "a limit of the server is reached; see [limits] in fedl.ini, or try again";
+        return "a limit of the server is reached: see [limits] in fedl.ini, or try again";
     case FEDL_ERR_STATE:
         return work->request.command == FEDL_COMMAND_DEVICE_REVOKE
                    ? "the device is revoked already"
-                   : "not possible in the task's present state; see: fedl task list";
+                   : "see the task's present state with: fedl task list";
     case FEDL_ERR_NO_SPACE:
     case FEDL_ERR_READ_ONLY:
     case FEDL_ERR_IO:
     case FEDL_ERR_CORRUPT:
         return "the server could not store it; its log says why";
     default:
-        return fedl_status_text(status);
+        return "";
     }
+}
+
+static const char *device_name(const fedl_host *host, uint32_t device_id)
+{
+    fedl_device_info info;
+    for (uint32_t i = 0; i < fedl_coord_device_count(&host->coord); i++) {
+        fedl_coord_device_at(&host->coord, &info, i);
+        if (info.record->device_id == device_id) {
+            return info.record->name;
+        }
+    }
+    return "?";
 }
 
 void fedli_admin_coord_reply(fedl_admin_work *work, const fedl_action *action)
 {
     fedl_host *host = work->host;
+    const fedl_admin_request *request = &work->request;
     if (action->status != FEDL_OK) {
-        fedli_admin_fail(work, action->status, remedy(work, action->status));
+        fedli_admin_fail(work, action->status, fedl_status_text(action->status),
+                         remedy(work, action->status));
         return;
     }
-    if (work->request.command == FEDL_COMMAND_DEVICE_ADD) {
-        fedli_json_u64(work->reply, "device", action->device_id);
-        (void)cJSON_AddStringToObject(work->reply, "name", work->request.name);
+    if (request->command == FEDL_COMMAND_DEVICE_ADD) {
+        const char *url =
+            host->config.advertise[0] != '\0' ? host->config.advertise : host->config.listen;
+        fedli_json_u64(work->reply, "device_id", action->device_id);
+        (void)cJSON_AddStringToObject(work->reply, "name", request->name);
         (void)cJSON_AddStringToObject(work->reply, "token", action->text);
-        fedli_json_u64(work->reply, "expires_s", fedl_host_utc_s() + work->request.valid_s);
-        (void)cJSON_AddStringToObject(work->reply, "advertise", host->config.advertise);
-    } else if (work->request.command == FEDL_COMMAND_TASK_ADD) {
+        fedli_json_u64(work->reply, "expires_s", fedl_host_utc_s() + request->valid_s);
+        (void)cJSON_AddStringToObject(work->reply, "url", url);
+    } else if (request->command == FEDL_COMMAND_TASK_ADD) {
         fedl_task_info info;
         fedl_task_holder *holder = work->holder;
         work->holder = NULL;
         fedli_host_task_keep(host, holder, action->task_id);
-        fedli_json_u64(work->reply, "task", action->task_id);
+        fedli_json_u64(work->reply, "task_id", action->task_id);
         (void)cJSON_AddStringToObject(work->reply, "name", holder->config.name);
         fedli_json_u64(work->reply, "parameters",
                        fedl_model_parameter_count(&holder->config.plan.model));
         if (fedli_host_task_info(host, &info, action->task_id)) {
             fedli_json_hex(work->reply, "digest", info.digest, 32);
         }
-    } else if (action->device_id != 0 || work->request.device_id != 0) {
-        fedli_json_u64(work->reply, "device", work->request.device_id);
+    } else if (request->command == FEDL_COMMAND_DEVICE_REVOKE) {
+        fedli_json_u64(work->reply, "device_id", work->device_id);
+        (void)cJSON_AddStringToObject(work->reply, "name", device_name(host, work->device_id));
     } else {
-        fedli_json_u64(work->reply, "task", work->request.task_id);
+        fedli_json_u64(work->reply, "task_id", work->task_id);
     }
     fedli_admin_finish(work);
 }
 
 void fedli_admin_begin(fedl_admin_work *work)
 {
+    if (!fedli_admin_resolve(work)) {
+        return;
+    }
     switch (work->request.command) {
     case FEDL_COMMAND_STATUS:
         fedli_admin_status(work);
@@ -153,6 +169,9 @@ void fedli_admin_begin(fedl_admin_work *work)
     case FEDL_COMMAND_TASK_SHOW:
         fedli_admin_task_show(work);
         break;
+    case FEDL_COMMAND_TASK_WATCH:
+        fedli_admin_watch(work);
+        break;
     case FEDL_COMMAND_DEVICE_ADD:
     case FEDL_COMMAND_DEVICE_REVOKE:
     case FEDL_COMMAND_TASK_ADD:
@@ -161,7 +180,9 @@ void fedli_admin_begin(fedl_admin_work *work)
         fedli_admin_send_to_coord(work);
         break;
     case FEDL_COMMAND_MODEL_LIST:
+    case FEDL_COMMAND_MODEL_SHOW:
     case FEDL_COMMAND_MODEL_EXPORT:
+    case FEDL_COMMAND_AUDIT_LIST:
     case FEDL_COMMAND_AUDIT_VERIFY:
         fedli_admin_read_store(work);
         break;

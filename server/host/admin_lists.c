@@ -4,6 +4,8 @@
 #include "posix/host_clock.h"
 #include "store/state_name.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *phase_name(fedl_round_phase phase)
@@ -29,7 +31,7 @@ static const char *phase_name(fedl_round_phase phase)
 
 static void put_task(cJSON *object, const fedl_task_info *info)
 {
-    fedli_json_u64(object, "task", info->task_id);
+    fedli_json_u64(object, "task_id", info->task_id);
     (void)cJSON_AddStringToObject(object, "name", info->name);
     (void)cJSON_AddStringToObject(object, "state", fedl_task_state_name(info->state));
     (void)cJSON_AddStringToObject(object, "phase", phase_name(info->phase));
@@ -44,10 +46,10 @@ static void put_task(cJSON *object, const fedl_task_info *info)
     fedli_json_u64(object, "parameters", info->parameter_count);
 }
 
-static void put_tasks(fedl_admin_work *work)
+static void put_tasks(fedl_admin_work *work, const char *key)
 {
     const fedl_coord *coord = &work->host->coord;
-    cJSON *list = cJSON_AddArrayToObject(work->reply, "items");
+    cJSON *list = cJSON_AddArrayToObject(work->reply, key);
     for (uint32_t i = 0; i < fedl_coord_task_count(coord); i++) {
         fedl_task_info info;
         cJSON *object = cJSON_CreateObject();
@@ -62,21 +64,25 @@ void fedli_admin_status(fedl_admin_work *work)
     fedl_host *host = work->host;
     fedl_coord_counters counters;
     uint64_t connected = 0;
+    uint64_t active = 0;
+    size_t rss_bytes = 0;
     uint32_t devices = fedl_coord_device_count(&host->coord);
     for (uint32_t i = 0; i < devices; i++) {
         fedl_device_info info;
         fedl_coord_device_at(&host->coord, &info, i);
         connected += info.connected ? 1u : 0u;
+        active += info.record->state == FEDL_DEVICE_ACTIVE ? 1u : 0u;
     }
     fedl_coord_counters_read(&host->coord, &counters);
-    (void)cJSON_AddStringToObject(work->reply, "version", FEDL_SERVER_VERSION);
+    (void)uv_resident_set_memory(&rss_bytes);
+    (void)cJSON_AddStringToObject(work->reply, "version", FEDL_VERSION_TEXT);
     (void)cJSON_AddStringToObject(work->reply, "home", host->home.path);
     (void)cJSON_AddStringToObject(work->reply, "listen", fedl_transport_url(host->transport));
     (void)cJSON_AddStringToObject(work->reply, "advertise", host->config.advertise);
     fedli_json_u64(work->reply, "pid", (uint64_t)getpid());
     fedli_json_u64(work->reply, "uptime_s", fedl_host_utc_s() - host->started_s);
-    fedli_json_u64(work->reply, "devices", devices);
-    fedli_json_u64(work->reply, "connected", connected);
+    fedli_json_u64(work->reply, "devices_active", active);
+    fedli_json_u64(work->reply, "devices_connected", connected);
     fedli_json_u64(work->reply, "sessions", counters.sessions_open);
     fedli_json_u64(work->reply, "held_requests", fedl_transport_pending(host->transport));
     fedli_json_u64(work->reply, "messages", counters.messages);
@@ -85,20 +91,21 @@ void fedli_admin_status(fedl_admin_work *work)
     fedli_json_u64(work->reply, "replays", counters.replays);
     fedli_json_u64(work->reply, "bytes_in", counters.bytes_in);
     fedli_json_u64(work->reply, "bytes_out", counters.bytes_out);
-    put_tasks(work);
+    fedli_json_u64(work->reply, "rss_bytes", rss_bytes);
+    put_tasks(work, "tasks");
     fedli_admin_finish(work);
 }
 
 void fedli_admin_device_list(fedl_admin_work *work)
 {
     const fedl_coord *coord = &work->host->coord;
-    cJSON *list = cJSON_AddArrayToObject(work->reply, "items");
+    cJSON *list = cJSON_AddArrayToObject(work->reply, "rows");
     int64_t now_ns = fedl_host_now_ns();
     for (uint32_t i = 0; i < fedl_coord_device_count(coord); i++) {
         fedl_device_info info;
         cJSON *object = cJSON_CreateObject();
         fedl_coord_device_at(coord, &info, i);
-        fedli_json_u64(object, "device", info.record->device_id);
+        fedli_json_u64(object, "device_id", info.record->device_id);
         (void)cJSON_AddStringToObject(object, "name", info.record->name);
         (void)cJSON_AddStringToObject(object, "state", fedl_device_state_name(info.record->state));
         (void)cJSON_AddBoolToObject(object, "connected", info.connected);
@@ -118,20 +125,113 @@ void fedli_admin_device_list(fedl_admin_work *work)
 
 void fedli_admin_task_list(fedl_admin_work *work)
 {
-    put_tasks(work);
+    put_tasks(work, "rows");
     fedli_admin_finish(work);
 }
 
 void fedli_admin_task_show(fedl_admin_work *work)
 {
     fedl_task_info info;
-    fedl_task_holder *holder = fedli_host_task_find(work->host, work->request.task_id);
-    if (holder == NULL || !fedli_host_task_info(work->host, &info, work->request.task_id)) {
-        fedli_admin_fail(work, FEDL_ERR_NOT_FOUND, "there is no such task; see: fedl task list");
+    const fedl_task_holder *holder = fedli_host_task_find(work->host, work->task_id);
+    work->raw = malloc(holder->plan_bytes + 1);
+    if (work->raw == NULL || !fedli_host_task_info(work->host, &info, work->task_id)) {
+        fedli_admin_fail(work, FEDL_ERR_NO_MEMORY, "out of memory", "");
         return;
     }
     put_task(work->reply, &info);
-    holder->plan_text[holder->plan_bytes] = '\0'; /* one byte more was allocated */
-    (void)cJSON_AddStringToObject(work->reply, "plan", (const char *)holder->plan_text);
+    memcpy(work->raw, holder->plan_text, holder->plan_bytes);
+    work->raw_bytes = holder->plan_bytes;
+    fedli_json_u64(work->reply, "bytes", work->raw_bytes);
     fedli_admin_finish(work);
+}
+
+/* The number that text spells, or 0. */
+static uint32_t id_of(const char *text)
+{
+    char *end = NULL;
+    unsigned long value = strtoul(text, &end, 10);
+    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && value <= UINT32_MAX ? (uint32_t)value
+                                                                                   : 0;
+}
+
+/* A name wins over a number: a task may be called "2". */
+static bool resolve_task(fedl_admin_work *work)
+{
+    const char *wanted = work->request.task;
+    uint32_t id = id_of(wanted);
+    const fedl_task_holder *first = work->host->tasks;
+    if (wanted[0] == '\0' && (first == NULL || first->next != NULL)) {
+        fedli_admin_fail(work, FEDL_ERR_NOT_FOUND,
+                         first == NULL ? "there is no task" : "there are several tasks",
+                         first == NULL ? "fedl task add PLAN starts one"
+                                       : "name one; fedl task list shows all");
+        return false;
+    }
+    for (const fedl_task_holder *t = first; t != NULL; t = t->next) {
+        if (wanted[0] == '\0' || strcmp(t->config.name, wanted) == 0) {
+            work->task_id = t->task_id;
+            return true;
+        }
+    }
+    if (id != 0 && fedli_host_task_find(work->host, id) != NULL) {
+        work->task_id = id;
+        return true;
+    }
+    fedli_admin_fail(work, FEDL_ERR_NOT_FOUND, "there is no such task", "fedl task list shows all");
+    return false;
+}
+
+static bool resolve_device(fedl_admin_work *work)
+{
+    const fedl_coord *coord = &work->host->coord;
+    uint32_t id = id_of(work->request.device);
+    uint32_t by_id = 0;
+    uint32_t by_name = 0;
+    uint32_t name_count = 0;
+    for (uint32_t i = 0; i < fedl_coord_device_count(coord); i++) {
+        fedl_device_info info;
+        fedl_coord_device_at(coord, &info, i);
+        by_id = info.record->device_id == id ? id : by_id;
+        if (strcmp(info.record->name, work->request.device) == 0) {
+            by_name = info.record->device_id;
+            name_count++;
+        }
+    }
+    work->device_id = name_count == 1 ? by_name : by_id;
+    if (name_count > 1 && by_id == 0) {
+        fedli_admin_fail(work, FEDL_ERR_MISMATCH, "several devices have this name",
+                         "give the id; fedl device list shows all");
+        return false;
+    }
+    if (work->device_id == 0) {
+        fedli_admin_fail(work, FEDL_ERR_NOT_FOUND, "there is no such device",
+                         "fedl device list shows all");
+        return false;
+    }
+    return true;
+}
+
+bool fedli_admin_resolve(fedl_admin_work *work)
+{
+    switch (work->request.command) {
+    case FEDL_COMMAND_DEVICE_REVOKE:
+        return resolve_device(work);
+    case FEDL_COMMAND_TASK_SHOW:
+    case FEDL_COMMAND_TASK_PAUSE:
+    case FEDL_COMMAND_TASK_RESUME:
+    case FEDL_COMMAND_TASK_WATCH:
+    case FEDL_COMMAND_MODEL_LIST:
+    case FEDL_COMMAND_MODEL_SHOW:
+    case FEDL_COMMAND_MODEL_EXPORT:
+        return resolve_task(work);
+    case FEDL_COMMAND_STATUS:
+    case FEDL_COMMAND_DEVICE_ADD:
+    case FEDL_COMMAND_DEVICE_LIST:
+    case FEDL_COMMAND_TASK_ADD:
+    case FEDL_COMMAND_TASK_LIST:
+    case FEDL_COMMAND_AUDIT_LIST:
+    case FEDL_COMMAND_AUDIT_VERIFY:
+        break;
+    }
+    return true;
 }

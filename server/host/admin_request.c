@@ -6,7 +6,6 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TOKEN_VALID_S_MAX (366u * 86400u)
@@ -17,7 +16,8 @@ typedef enum field {
     FIELD_DEVICE = 4,
     FIELD_TASK = 8,
     FIELD_VERSION = 16,
-    FIELD_PLAN = 32,
+    FIELD_LIMIT = 32,
+    FIELD_PAYLOAD = 64,
 } field;
 
 typedef struct command_row {
@@ -28,17 +28,20 @@ typedef struct command_row {
 
 static const command_row commands[] = {
     {"status", FEDL_COMMAND_STATUS, 0},
-    {"device-add", FEDL_COMMAND_DEVICE_ADD, FIELD_NAME | FIELD_VALID},
-    {"device-list", FEDL_COMMAND_DEVICE_LIST, 0},
-    {"device-revoke", FEDL_COMMAND_DEVICE_REVOKE, FIELD_DEVICE},
-    {"task-add", FEDL_COMMAND_TASK_ADD, FIELD_PLAN},
-    {"task-list", FEDL_COMMAND_TASK_LIST, 0},
-    {"task-show", FEDL_COMMAND_TASK_SHOW, FIELD_TASK},
-    {"task-pause", FEDL_COMMAND_TASK_PAUSE, FIELD_TASK},
-    {"task-resume", FEDL_COMMAND_TASK_RESUME, FIELD_TASK},
-    {"model-list", FEDL_COMMAND_MODEL_LIST, FIELD_TASK},
-    {"model-export", FEDL_COMMAND_MODEL_EXPORT, FIELD_TASK | FIELD_VERSION},
-    {"audit-verify", FEDL_COMMAND_AUDIT_VERIFY, 0},
+    {"device.add", FEDL_COMMAND_DEVICE_ADD, FIELD_NAME | FIELD_VALID},
+    {"device.list", FEDL_COMMAND_DEVICE_LIST, 0},
+    {"device.revoke", FEDL_COMMAND_DEVICE_REVOKE, FIELD_DEVICE},
+    {"task.add", FEDL_COMMAND_TASK_ADD, FIELD_PAYLOAD},
+    {"task.list", FEDL_COMMAND_TASK_LIST, 0},
+    {"task.show", FEDL_COMMAND_TASK_SHOW, FIELD_TASK},
+    {"task.pause", FEDL_COMMAND_TASK_PAUSE, FIELD_TASK},
+    {"task.resume", FEDL_COMMAND_TASK_RESUME, FIELD_TASK},
+    {"task.watch", FEDL_COMMAND_TASK_WATCH, FIELD_TASK},
+    {"model.list", FEDL_COMMAND_MODEL_LIST, FIELD_TASK},
+    {"model.show", FEDL_COMMAND_MODEL_SHOW, FIELD_TASK | FIELD_VERSION},
+    {"model.export", FEDL_COMMAND_MODEL_EXPORT, FIELD_TASK | FIELD_VERSION},
+    {"audit.list", FEDL_COMMAND_AUDIT_LIST, FIELD_LIMIT},
+    {"audit.verify", FEDL_COMMAND_AUDIT_VERIFY, 0},
 };
 
 static fedl_status fail(char text[200], fedl_status status, const char *what, const char *about)
@@ -62,40 +65,27 @@ static fedl_status read_number(const cJSON *object, const char *key, uint64_t lo
     return FEDL_OK;
 }
 
-static fedl_status read_name(const cJSON *object, fedl_admin_request *request, char text[200])
+/* A name: 1 to 63 bytes without control characters. A missing optional one stays empty. */
+static fedl_status read_name(const cJSON *object, const char *key, bool optional,
+                             char out[FEDL_TASK_NAME_BYTES_MAX], char text[200])
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "name");
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (item == NULL && optional) {
+        return FEDL_OK;
+    }
     if (!cJSON_IsString(item)) {
-        return fail(text, FEDL_ERR_FORMAT, "missing text", "name");
+        return fail(text, FEDL_ERR_FORMAT, "missing text", key);
     }
     size_t size = strlen(item->valuestring);
-    if (size == 0 || size >= sizeof request->name) {
-        return fail(text, FEDL_ERR_RANGE, "1 to 63 bytes are allowed for", "name");
+    if (size == 0 || size >= FEDL_TASK_NAME_BYTES_MAX) {
+        return fail(text, FEDL_ERR_RANGE, "1 to 63 bytes are allowed for", key);
     }
     for (const char *c = item->valuestring; *c != '\0'; c++) {
         if ((unsigned char)*c < 0x20u || (unsigned char)*c == 0x7fu) {
-            return fail(text, FEDL_ERR_RANGE, "control character in", "name");
+            return fail(text, FEDL_ERR_RANGE, "control character in", key);
         }
     }
-    memcpy(request->name, item->valuestring, size + 1);
-    return FEDL_OK;
-}
-
-static fedl_status read_plan(const cJSON *object, fedl_admin_request *request, char text[200])
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "plan");
-    if (!cJSON_IsString(item)) {
-        return fail(text, FEDL_ERR_FORMAT, "missing text", "plan");
-    }
-    request->plan_bytes = strlen(item->valuestring);
-    if (request->plan_bytes == 0 || request->plan_bytes > 64u * 1024u) {
-        return fail(text, FEDL_ERR_RANGE, "1 byte to 64 KB are allowed for", "plan");
-    }
-    request->plan = malloc(request->plan_bytes + 1);
-    if (request->plan == NULL) {
-        return FEDL_ERR_NO_MEMORY;
-    }
-    memcpy(request->plan, item->valuestring, request->plan_bytes + 1);
+    memcpy(out, item->valuestring, size + 1);
     return FEDL_OK;
 }
 
@@ -105,25 +95,30 @@ static fedl_status read_fields(const cJSON *object, unsigned fields, fedl_admin_
     uint64_t number = 0;
     fedl_status status = FEDL_OK;
     if ((fields & FIELD_NAME) != 0) {
-        status = read_name(object, request, text);
+        status = read_name(object, "name", false, request->name, text);
     }
     if (status == FEDL_OK && (fields & FIELD_VALID) != 0) {
         status = read_number(object, "valid_s", 1, TOKEN_VALID_S_MAX, &request->valid_s, text);
     }
     if (status == FEDL_OK && (fields & FIELD_DEVICE) != 0) {
-        status = read_number(object, "device", 1, UINT32_MAX, &number, text);
-        request->device_id = (uint32_t)number;
+        status = read_name(object, "device", false, request->device, text);
     }
     if (status == FEDL_OK && (fields & FIELD_TASK) != 0) {
-        status = read_number(object, "task", 1, UINT32_MAX, &number, text);
-        request->task_id = (uint32_t)number;
+        status = read_name(object, "task", true, request->task, text);
     }
     if (status == FEDL_OK && (fields & FIELD_VERSION) != 0) {
         status = read_number(object, "version", 0, UINT32_MAX, &number, text);
         request->version = (uint32_t)number;
     }
-    if (status == FEDL_OK && (fields & FIELD_PLAN) != 0) {
-        status = read_plan(object, request, text);
+    if (status == FEDL_OK && (fields & FIELD_LIMIT) != 0) {
+        status = read_number(object, "limit", 1, FEDL_ADMIN_ROWS_MAX, &number, text);
+        request->limit = (uint32_t)number;
+    }
+    if (status == FEDL_OK && (fields & FIELD_PAYLOAD) != 0) {
+        status = read_number(object, "bytes", 1, FEDL_ADMIN_PAYLOAD_BYTES_MAX, &number, text);
+        request->payload_bytes = (size_t)number;
+    } else if (status == FEDL_OK && cJSON_GetObjectItemCaseSensitive(object, "bytes") != NULL) {
+        status = fail(text, FEDL_ERR_FORMAT, "no payload belongs to this", "cmd");
     }
     return status;
 }
@@ -136,7 +131,7 @@ fedl_status fedl_admin_request_parse(fedl_admin_request *request, const char *li
     /* Length-limited: cJSON must not look beyond the line. Nesting is limited by cJSON itself. */
     cJSON *object = cJSON_ParseWithLength(line, size);
     const cJSON *command =
-        cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, "command") : NULL;
+        cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, "cmd") : NULL;
     const char *name = cJSON_GetStringValue(command);
     const command_row *row = NULL;
     for (size_t i = 0; name != NULL && i < sizeof commands / sizeof commands[0]; i++) {
@@ -148,7 +143,7 @@ fedl_status fedl_admin_request_parse(fedl_admin_request *request, const char *li
     if (object == NULL) {
         status = fail(text, FEDL_ERR_FORMAT, "a line must be one JSON", "object");
     } else if (name == NULL) {
-        status = fail(text, FEDL_ERR_FORMAT, "missing text", "command");
+        status = fail(text, FEDL_ERR_FORMAT, "missing text", "cmd");
     } else if (row == NULL) {
         status = fail(text, FEDL_ERR_UNSUPPORTED, "unknown command", name);
     } else {
@@ -158,14 +153,6 @@ fedl_status fedl_admin_request_parse(fedl_admin_request *request, const char *li
     cJSON_Delete(object);
     if (status == FEDL_OK) {
         *request = parsed;
-    } else {
-        fedl_admin_request_clear(&parsed);
     }
     return status;
-}
-
-void fedl_admin_request_clear(fedl_admin_request *request)
-{
-    free(request->plan);
-    request->plan = NULL;
 }

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define UNREAD_BYTES_MAX (4u << 20)
+#define BUFFER_BYTES_MAX (2u * FEDL_ADMIN_PAYLOAD_BYTES_MAX)
+
 struct fedl_admin_connection {
     uv_pipe_t pipe;
     fedl_admin_connection *next;
@@ -16,6 +19,9 @@ struct fedl_admin_connection {
     size_t used;
     size_t capacity;
     fedl_admin_work *work; /* under way */
+    bool awaits_payload;   /* work has not begun: its payload is still coming */
+    bool deaf;             /* after a line that made no sense nothing more is read */
+    bool processing;       /* process_lines() is running further up the stack */
     bool closing;
 };
 
@@ -54,9 +60,15 @@ static void close_connection(fedl_admin_connection *connection)
 {
     if (!connection->closing) {
         connection->closing = true;
-        if (connection->work != NULL) {
-            connection->work->connection = NULL;
-            connection->work = NULL;
+        fedl_admin_work *work = connection->work;
+        connection->work = NULL;
+        if (work != NULL) {
+            work->connection = NULL;
+            if (connection->awaits_payload) {
+                fedli_admin_forget(work);
+            } else if (work->watching) {
+                fedli_admin_watch_drop(work);
+            }
         }
         uv_close((uv_handle_t *)&connection->pipe, on_closed);
     }
@@ -112,6 +124,28 @@ static char *print_line(const cJSON *object)
     return line;
 }
 
+void fedli_admin_forget(fedl_admin_work *work)
+{
+    cJSON_Delete(work->reply);
+    cJSON_Delete(work->watch_pending);
+    free(work->raw);
+    free(work->payload);
+    fedli_host_task_free(work->holder);
+    free(work);
+}
+
+void fedli_admin_push(fedl_admin_work *work, cJSON *object)
+{
+    fedl_admin_connection *connection = work->connection;
+    if (connection != NULL &&
+        uv_stream_get_write_queue_size((uv_stream_t *)&connection->pipe) > UNREAD_BYTES_MAX) {
+        close_connection(connection); /* a watcher that does not read */
+    } else if (connection != NULL) {
+        send_reply(connection, print_line(object), NULL, 0);
+    }
+    cJSON_Delete(object);
+}
+
 void fedli_admin_finish(fedl_admin_work *work)
 {
     fedl_admin_connection *connection = work->connection;
@@ -120,24 +154,23 @@ void fedli_admin_finish(fedl_admin_work *work)
         send_reply(connection, print_line(work->reply), work->raw, work->raw_bytes);
         work->raw = NULL;
     }
-    cJSON_Delete(work->reply);
-    free(work->raw);
-    fedl_admin_request_clear(&work->request);
-    fedli_host_task_free(work->holder);
-    free(work);
+    fedli_admin_forget(work);
     if (connection != NULL && !connection->closing) {
         process_lines(connection);
     }
 }
 
-void fedli_admin_fail(fedl_admin_work *work, fedl_status status, const char *text)
+void fedli_admin_fail(fedl_admin_work *work, fedl_status status, const char *error,
+                      const char *remedy)
 {
     cJSON_Delete(work->reply);
+    free(work->raw);
+    work->raw = NULL;
     work->reply = cJSON_CreateObject();
     (void)cJSON_AddBoolToObject(work->reply, "ok", false);
     (void)cJSON_AddNumberToObject(work->reply, "status", (double)status);
-    (void)cJSON_AddStringToObject(work->reply, "error", fedl_status_text(status));
-    (void)cJSON_AddStringToObject(work->reply, "text", text);
+    (void)cJSON_AddStringToObject(work->reply, "error", error);
+    (void)cJSON_AddStringToObject(work->reply, "remedy", remedy);
     fedli_admin_finish(work);
 }
 
@@ -162,6 +195,7 @@ void fedli_admin_on_reply(fedl_host *host, const fedl_action *action)
     }
 }
 
+/* Begins the request of one line, or waits for its payload. */
 static void process_line(fedl_admin_connection *connection, const char *line, size_t size)
 {
     char text[200];
@@ -177,41 +211,84 @@ static void process_line(fedl_admin_connection *connection, const char *line, si
     (void)cJSON_AddBoolToObject(work->reply, "ok", true);
     fedl_status status = fedl_admin_request_parse(&work->request, line, size, text);
     if (status != FEDL_OK) {
-        fedli_admin_fail(work, status, text);
+        connection->deaf = true;
+        fedli_admin_fail(work, status, text, "docs/server.md describes the protocol");
         return;
     }
-    fedli_admin_begin(work);
+    connection->awaits_payload = true; /* possibly of zero bytes */
 }
 
-/* Handles whole lines while no request is under way. */
+/* Drops size bytes at the front of the buffer. */
+static void consume(fedl_admin_connection *connection, size_t size)
+{
+    connection->used -= size;
+    memmove(connection->buffer, connection->buffer + size, connection->used);
+}
+
+/* Takes the payload when all of it has come, and begins; false: not yet. */
+static bool take_payload(fedl_admin_connection *connection)
+{
+    fedl_admin_work *work = connection->work;
+    size_t size = work->request.payload_bytes;
+    if (connection->used < size) {
+        return false;
+    }
+    work->payload = malloc(size + 1);
+    if (work->payload == NULL) {
+        close_connection(connection);
+        return false;
+    }
+    if (size > 0) {
+        memcpy(work->payload, connection->buffer, size);
+        consume(connection, size);
+    }
+    work->payload[size] = 0;
+    connection->awaits_payload = false;
+    fedli_admin_begin(work);
+    return true;
+}
+
+/* Begins one request out of the buffer; false: there is none, or one is under way. */
+static bool next_request(fedl_admin_connection *connection)
+{
+    if (connection->awaits_payload) {
+        return take_payload(connection);
+    }
+    const char *end = connection->work == NULL && connection->used > 0
+                          ? memchr(connection->buffer, '\n', connection->used)
+                          : NULL;
+    if (end == NULL) {
+        return false;
+    }
+    char line[FEDL_ADMIN_LINE_BYTES_MAX];
+    size_t size = (size_t)(end - connection->buffer);
+    if (size >= sizeof line) {
+        close_connection(connection);
+        return false;
+    }
+    memcpy(line, connection->buffer, size);
+    line[size] = '\0';
+    consume(connection, size + 1);
+    process_line(connection, line, size);
+    return true;
+}
+
+/* Handles what the buffer holds while no request is under way. */
 static void process_lines(fedl_admin_connection *connection)
 {
-    while (!connection->closing && connection->work == NULL && connection->used > 0) {
-        const char *end = memchr(connection->buffer, '\n', connection->used);
-        if (end == NULL) {
-            return;
-        }
-        size_t size = (size_t)(end - connection->buffer);
-        char *line = malloc(size + 1);
-        if (line == NULL) {
-            close_connection(connection);
-            return;
-        }
-        memcpy(line, connection->buffer, size);
-        line[size] = '\0';
-        connection->used -= size + 1;
-        memmove(connection->buffer, end + 1, connection->used);
-        process_line(connection, line, size);
-        free(line);
+    if (connection->processing) {
+        return; /* an answer given at once: the loop further up goes on with the next line */
     }
+    connection->processing = true;
+    while (!connection->closing && !connection->deaf && next_request(connection)) {
+    }
+    connection->processing = false;
 }
-
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     fedl_admin_connection *connection = handle->data;
     (void)suggested;
-    if (connection->capacity - connection->used < 4096 &&
-        connection->capacity < FEDL_ADMIN_LINE_BYTES_MAX) {
+    if (connection->capacity - connection->used < 4096 && connection->capacity < BUFFER_BYTES_MAX) {
         size_t wanted = connection->capacity == 0 ? 8192 : connection->capacity * 2;
         char *grown = realloc(connection->buffer, wanted);
         if (grown != NULL) {
@@ -305,8 +382,7 @@ void fedli_admin_free(fedl_host *host)
     while (server != NULL && server->waiting != NULL) {
         fedl_admin_work *work = server->waiting;
         server->waiting = work->next;
-        work->connection = NULL;
-        fedli_admin_finish(work);
+        fedli_admin_forget(work);
     }
     free(server);
     host->admin = NULL;

@@ -20,8 +20,6 @@
 
 #include <uv.h>
 
-#define FEDL_SERVER_VERSION "0.1.0"
-
 /* A task's memory: parsed plan, its text, the coordinator's block. Never moves. */
 typedef struct fedl_task_holder {
     struct fedl_task_holder *next;
@@ -36,6 +34,7 @@ typedef struct fedl_task_holder {
 } fedl_task_holder;
 
 typedef struct fedl_admin_server fedl_admin_server;
+struct fedl_admin_work;
 
 /* How often an event of a kind may be logged: what a peer can cause must not fill a disk. */
 typedef struct fedl_log_quota {
@@ -69,6 +68,7 @@ typedef struct fedl_host {
     uint32_t stores_out;
     fedl_transport *transport;
     fedl_admin_server *admin;
+    struct fedl_admin_work *watchers;
 
     bool stopping;
     bool broken; /* the coordinator said that this host broke its contract */
@@ -113,6 +113,8 @@ bool fedli_host_task_info(const fedl_host *host, fedl_task_info *info, uint32_t 
 /* ---- admin_server.c ---- */
 FEDL_NODISCARD fedl_status fedli_admin_open(fedl_host *host, char text[FEDL_HOME_TEXT_BYTES]);
 void fedli_admin_on_reply(fedl_host *host, const fedl_action *action);
+/** Tells the watchers of a task about a LOG action. */
+void fedli_admin_on_log(fedl_host *host, const fedl_action *action);
 /** Closes the socket and every connection; what is under way ends without an answer. */
 void fedli_admin_close(fedl_host *host);
 void fedli_admin_free(fedl_host *host);

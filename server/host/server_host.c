@@ -106,6 +106,7 @@ static void execute(fedl_host *host, const fedl_action *action)
         break;
     case FEDL_ACTION_LOG:
         fedli_host_report(host, action);
+        fedli_admin_on_log(host, action);
         break;
     }
 }
@@ -252,7 +253,7 @@ static void say_ready(fedl_host *host)
 {
     fedl_log_line line;
     fedl_log_begin(&line, &host->log, FEDL_LEVEL_INFO, "server.ready");
-    fedl_log_str(&line, "version", FEDL_SERVER_VERSION);
+    fedl_log_str(&line, "version", FEDL_VERSION_TEXT);
     fedl_log_str(&line, "listen", fedl_transport_url(host->transport));
     fedl_log_str(&line, "home", host->home.path);
     fedl_log_u64(&line, "devices", fedl_coord_device_count(&host->coord));
