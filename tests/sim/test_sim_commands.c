@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 24
@@ -296,6 +297,46 @@ static void test_unknown_key_in_the_file_names_its_line(void **state)
     unlink(path);
 }
 
+/* Presses Ctrl-C as soon as the child has printed its first round. */
+static void test_interrupt_writes_what_was_reached(void **state)
+{
+    (void)state;
+    char json[128];
+    path_of(json, "interrupted.json");
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fflush(stdout);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char said[1024];
+        const char *const words[] = {
+            "run", fixture.plan_path, "--set", "round.rounds=1000000", "--json", json, NULL};
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        _exit(run(words, said));
+    }
+    close(ends[1]);
+    FILE *progress = fdopen(ends[0], "r");
+    char line[512];
+    assert_non_null(fgets(line, sizeof line, progress));
+    assert_non_null(strstr(line, "round   1/1000000"));
+    assert_int_equal(kill(child, SIGINT), 0);
+    while (fgets(line, sizeof line, progress) != NULL) {
+    }
+    fclose(progress);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), FEDL_SIM_EXIT_INTERRUPTED);
+    char *text = content(json);
+    assert_non_null(strstr(text, "\"outcome\": \"interrupted\""));
+    assert_true(strtoul(strstr(text, "\"rounds\": ") + 10, NULL, 10) >= 1);
+    free(text);
+    unlink(json);
+}
+
 static void test_help_and_version(void **state)
 {
     (void)state;
@@ -324,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_errors_name_place_and_remedy),
         cmocka_unit_test(test_unknown_key_in_the_file_names_its_line),
+        cmocka_unit_test(test_interrupt_writes_what_was_reached),
         cmocka_unit_test(test_help_and_version),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
