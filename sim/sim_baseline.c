@@ -172,7 +172,7 @@ static fedl_status write_json(const baseline *base, double wall_s)
     const bool classes = is_classifier(base);
     const double none = NAN;
     fedl_sim_json json;
-    const fedl_status status = fedl_sim_json_begin(&json, true);
+    const fedl_status status = fedl_sim_json_begin(&json);
     if (status != FEDL_OK) {
         return status;
     }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-fedl_status fedl_sim_json_begin(fedl_sim_json *json, bool lines)
+fedl_status fedl_sim_json_begin(fedl_sim_json *json)
 {
-    *json = (fedl_sim_json){.first = true, .lines = lines};
+    *json = (fedl_sim_json){.first = true};
     json->stream = open_memstream(&json->text, &json->size);
     if (json->stream == NULL) {
         return FEDL_ERR_NO_MEMORY;
@@ -38,12 +38,11 @@ static void put_string(FILE *stream, const char *value)
 static void put_name(fedl_sim_json *json, const char *name)
 {
     if (!json->first) {
-        fputc(',', json->stream);
+        fputs(", ", json->stream);
     }
     json->first = false;
-    fputs(json->lines ? "\n  " : "", json->stream);
     put_string(json->stream, name);
-    fputs(json->lines ? ": " : ":", json->stream);
+    fputs(": ", json->stream);
 }
 
 void fedl_sim_json_string(fedl_sim_json *json, const char *name, const char *value)
@@ -77,7 +76,7 @@ void fedl_sim_json_number(fedl_sim_json *json, const char *name, double value)
 /* Ends the stream; text and size are then whole. */
 static fedl_status close_stream(fedl_sim_json *json)
 {
-    fputs(json->lines ? "\n}\n" : "}\n", json->stream);
+    fputs("}\n", json->stream);
     const bool good = ferror(json->stream) == 0;
     const bool closed = fclose(json->stream) == 0;
     json->stream = NULL;

@@ -17,11 +17,10 @@ typedef struct fedl_sim_json {
     char *text;
     size_t size;
     bool first;
-    bool lines; /* one field per line, for people; else one line in all */
 } fedl_sim_json;
 
 /** Errors: ERR_NO_MEMORY. */
-FEDL_NODISCARD fedl_status fedl_sim_json_begin(fedl_sim_json *json, bool lines);
+FEDL_NODISCARD fedl_status fedl_sim_json_begin(fedl_sim_json *json);
 void fedl_sim_json_string(fedl_sim_json *json, const char *name, const char *value);
 void fedl_sim_json_count(fedl_sim_json *json, const char *name, uint64_t value);
 /** Six decimals; NaN and infinities become null. */

@@ -68,7 +68,7 @@ static fedl_status write_curve(const fedl_sim_monitor *monitor, const fedl_sim_r
 {
     const uint64_t *tail = round->metrics.tail;
     fedl_sim_json json;
-    fedl_status status = fedl_sim_json_begin(&json, false);
+    fedl_status status = fedl_sim_json_begin(&json);
     if (status != FEDL_OK) {
         return status;
     }
