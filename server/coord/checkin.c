@@ -12,6 +12,7 @@
  * and ends of polls fall on a grid of 128 ms, so that it runs at most eight times a second.
  */
 #include "base/check.h"
+#include "base/cursor.h"
 #include "coord/coord_state.h"
 
 #include <string.h>
@@ -74,6 +75,13 @@ static const fedli_task *task_to_offer(const fedli_coord_state *c, const fedli_s
     return NULL;
 }
 
+/* An offer is worth an answer of its own once per session; after that it comes when a poll ends. */
+static bool is_news(const fedli_coord_state *c, const fedli_session *s)
+{
+    const fedli_task *offered = task_to_offer(c, s);
+    return offered != NULL && fedli_load_u64(offered->model.digest) != s->offered;
+}
+
 static void send_task(fedli_coord_state *c, uint32_t slot, const fedli_task *t)
 {
     fedl_message message = {.kind = FEDL_MESSAGE_TASK};
@@ -91,7 +99,7 @@ static void send_task(fedli_coord_state *c, uint32_t slot, const fedli_task *t)
 static void send_wait(fedli_coord_state *c, uint32_t slot, uint32_t retry_after_ms)
 {
     fedl_message message = {.kind = FEDL_MESSAGE_WAIT};
-    const fedli_session *s = &c->sessions[slot];
+    fedli_session *s = &c->sessions[slot];
     const fedli_task *offered = task_to_offer(c, s);
     fedli_device *d = fedli_device_find(c, s->device_id);
     message.u.wait.retry_after_ms =
@@ -99,6 +107,7 @@ static void send_wait(fedli_coord_state *c, uint32_t slot, uint32_t retry_after_
     if (offered != NULL) {
         message.u.wait.has_offer = true;
         fedli_task_offer(offered, &message.u.wait.offer);
+        s->offered = fedli_load_u64(offered->model.digest);
     }
     if (d->available_until_ns != 0) { /* it comes back soon: it stays in the pool until then */
         fedli_device_available(
@@ -153,7 +162,7 @@ void fedli_checkin_on_message(fedli_coord_state *c, uint32_t slot,
     if (!is_being_chosen(c, s->device_id)) {
         fedli_device_available(c, d, FEDL_NEVER_NS);
     }
-    if (wait_ms == 0 || (!running && task_to_offer(c, s) != NULL)) {
+    if (wait_ms == 0 || (!running && is_news(c, s))) {
         send_wait(c, slot, RETRY_IDLE_MS);
         return;
     }
@@ -226,7 +235,7 @@ static void sweep_session(fedli_coord_state *c, uint32_t slot, bool running)
         send_wait(c, slot, s->wait_ms);
     } else if (s->poll_until_ns <= c->now_ns) {
         send_wait(c, slot, running ? RETRY_POLLED_MS : RETRY_IDLE_MS);
-    } else if (!running && task_to_offer(c, s) != NULL) {
+    } else if (!running && is_news(c, s)) {
         send_wait(c, slot, RETRY_POLLED_MS);
     } else if (s->poll_until_ns < c->poll_next_ns) {
         c->poll_next_ns = s->poll_until_ns;

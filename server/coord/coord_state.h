@@ -80,6 +80,7 @@ typedef struct fedli_session {
     uint32_t wait_ms;
     uint32_t have_task_id;
     uint8_t have_digest[32];
+    uint64_t offered;          /* start of the digest of the last model that was offered */
     uint64_t reply_request_id; /* the kept reply answers this request … */
     uint32_t reply_bytes;      /* 0 = none is kept */
     union {

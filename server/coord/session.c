@@ -21,8 +21,11 @@
 
 #include <string.h>
 
-/* Reads message 1 and, when the device may come in, writes message 2 behind the envelope header. */
-static fedl_status ik_answer(fedli_coord_state *c, fedli_noise *noise, uint8_t *out, size_t *size,
+/*
+ * Reads message 1 and, when the device may come in, writes message 2 into c->scratch: a session
+ * that makes room may still put a refusal into the output first.
+ */
+static fedl_status ik_answer(fedli_coord_state *c, fedli_noise *noise, size_t *size,
                              uint32_t *device_id, fedl_bytes body)
 {
     uint8_t prologue[FEDLI_PROLOGUE_BYTES_MAX];
@@ -47,8 +50,8 @@ static fedl_status ik_answer(fedli_coord_state *c, fedli_noise *noise, uint8_t *
     }
     *device_id = d->record.device_id;
     /* <- e, ee, se */
-    return fedli_noise_write(noise, out, FEDLI_OUT_BYTES - c->out_used, size, fedl_bytes_of("", 0),
-                             c->event->entropy);
+    return fedli_noise_write(noise, c->scratch, FEDLI_MESSAGE_ARENA_BYTES, size,
+                             fedl_bytes_of("", 0), c->event->entropy);
 }
 
 static void hello_ik(fedli_coord_state *c, const fedli_envelope *envelope)
@@ -59,9 +62,7 @@ static void hello_ik(fedli_coord_state *c, const fedli_envelope *envelope)
     uint8_t hash[64];
     uint32_t device_id = 0;
     size_t size = 0;
-    /* A session that makes room may put a refusal in front: message 2 is written after that. */
-    uint8_t *message = c->scratch;
-    fedl_status status = ik_answer(c, &noise, message, &size, &device_id, envelope->body);
+    fedl_status status = ik_answer(c, &noise, &size, &device_id, envelope->body);
     if (status == FEDL_OK) {
         status = fedli_noise_split(&noise, send_key, receive_key, hash);
     }
@@ -79,7 +80,7 @@ static void hello_ik(fedli_coord_state *c, const fedli_envelope *envelope)
     fedli_wipe(hash, sizeof hash);
     uint8_t *out = c->out + c->out_used;
     fedli_envelope_header_encode(out, FEDLI_ENVELOPE_HELLO_IK, s->id);
-    memcpy(out + FEDLI_ENVELOPE_HEADER_BYTES, message, size);
+    memcpy(out + FEDLI_ENVELOPE_HEADER_BYTES, c->scratch, size);
     fedli_outbox_send(c, c->event->request, FEDLI_ENVELOPE_HEADER_BYTES + size);
 }
 

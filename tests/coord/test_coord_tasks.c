@@ -217,7 +217,14 @@ static void a_finished_model_is_offered_until_it_is_there(void **state)
     }
     assert_true(offered >= 3);
     device *d = &w.devices[0];
+    device_connect(&w, d);
     device_checkin(&w, d, 5000);
+    assert_true(device_got(d, FEDL_MESSAGE_WAIT));
+    assert_true(d->message.u.wait.has_offer);
+
+    device_checkin(&w, d, 5000); /* it does not want it: no flood of offers */
+    assert_int_equal(d->answer, ANSWER_NONE);
+    world_run_ms(&w, 5000);
     assert_true(device_got(d, FEDL_MESSAGE_WAIT));
     assert_true(d->message.u.wait.has_offer);
 
