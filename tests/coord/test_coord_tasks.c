@@ -134,6 +134,7 @@ static void pausing_ends_the_attempt_in_any_phase(void **state)
     }
     w.hold = false;
     assert_int_equal(command(FEDL_ADMIN_TASK_RESUME, 1), FEDL_OK);
+    assert_int_equal(phase(1), FEDL_PHASE_RUNNING); /* those who were chosen still wait: at once */
     world_checkin_all(&w, 15000);
     assert_int_equal(phase(1), FEDL_PHASE_RUNNING);
     assert_int_equal(command(FEDL_ADMIN_TASK_PAUSE, 1), FEDL_OK); /* RUNNING */

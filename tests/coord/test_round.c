@@ -156,7 +156,13 @@ static void too_few_reports_end_in_a_pause(void **state)
     world_checkin_all(&w, 10000);
     assert_int_equal(chosen(list), 4);
     upload(list[0], 1);
-    world_run_ms(&w, 11000);
+    world_run_ms(&w, 10000);
+    fedl_task_info info;
+    world_task_info(&w, &info, 1);
+    assert_int_equal(info.phase, FEDL_PHASE_RETRY);
+    assert_int_equal(info.report_count, 0); /* what was counted is gone with the attempt */
+    assert_int_equal(info.member_count, 0);
+    world_run_ms(&w, 1000);
     world_checkin_all(&w, 10000);
     assert_true(device_got(list[0], FEDL_MESSAGE_TASK) || device_got(list[0], FEDL_MESSAGE_WAIT));
     world_run_ms(&w, 30000);
@@ -166,7 +172,6 @@ static void too_few_reports_end_in_a_pause(void **state)
                       "[ 12000] task 1 round 1.2 opens, cohort 4 of 5\n"
                       "[ 22000] task 1 round 1.2 aborts, 0 of 2: deadline\n"
                       "[ 22000] task 1 paused: too many failed attempts\n");
-    fedl_task_info info;
     world_task_info(&w, &info, 1);
     assert_int_equal(info.state, FEDL_TASK_PAUSED);
     assert_int_equal(info.phase, FEDL_PHASE_IDLE);
@@ -244,6 +249,32 @@ static void who_did_not_come_back_no_longer_counts(void **state)
     assert_int_equal(w.log_counts[FEDL_LOG_ROUND_OPENED], 0);
 }
 
+static void who_went_away_no_longer_counts(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        device_connect(&w, &w.devices[i]);
+        device_checkin(&w, &w.devices[i], 10000);
+    }
+    device_gone(&w, &w.devices[0]); /* its connection broke */
+    fedl_message fetch = {.kind = FEDL_MESSAGE_FETCH};
+    fetch.u.fetch.task_id = 1;
+    fetch.u.fetch.bytes_max = 256;
+    device_send(&w, &w.devices[1], &fetch); /* busy with something else */
+    device_connect(&w, &w.devices[4]);
+    device_checkin(&w, &w.devices[4], 10000);
+    fedl_task_info info;
+    world_task_info(&w, &info, 1);
+    assert_int_equal(info.pool_count, 3);
+    assert_int_equal(info.phase, FEDL_PHASE_POOL);
+    device_checkin(&w, &w.devices[1], 10000);
+    device_connect(&w, &w.devices[0]);
+    device_checkin(&w, &w.devices[0], 10000);
+    world_task_info(&w, &info, 1);
+    assert_int_equal(info.phase, FEDL_PHASE_RUNNING);
+    assert_int_equal(info.member_count, 4);
+}
+
 static void revoked_and_departed_members_are_not_waited_for(void **state)
 {
     (void)state;
@@ -291,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_poll_ends_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(who_was_told_to_come_back_soon_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(who_did_not_come_back_no_longer_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_went_away_no_longer_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(revoked_and_departed_members_are_not_waited_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(nobody_left_ends_the_attempt_at_once, setup, teardown),
