@@ -31,6 +31,7 @@ static fedl_status of_errno(int number)
 
 fedl_status fedli_sql_status(sqlite3 *db, int code)
 {
+    int number = errno;
     switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -54,7 +55,8 @@ fedl_status fedli_sql_status(sqlite3 *db, int code)
         return FEDL_ERR_STATE;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-        return of_errno(sqlite3_system_errno(db));
+        /* SQLite keeps errno only for some calls; the statement helpers clear it before a step. */
+        return of_errno(sqlite3_system_errno(db) != 0 ? sqlite3_system_errno(db) : number);
     default:
         return FEDL_ERR_IO;
     }

@@ -3,10 +3,12 @@
 #include "store/sqlite_migrate.h"
 #include "store/sqlite_statement.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static fedl_status run(sqlite3 *db, const char *sql)
 {
+    errno = 0;
     return fedli_sql_status(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 

@@ -2,6 +2,7 @@
 /* See the header. */
 #include "store/sqlite_statement.h"
 
+#include <errno.h>
 #include <string.h>
 
 fedl_status fedli_sql_prepare(sqlite3 *db, sqlite3_stmt **statement, const char *sql)
@@ -49,6 +50,7 @@ fedl_status fedli_sql_bind(sqlite3_stmt *statement, const char *format, ...)
 
 fedl_status fedli_sql_step(sqlite3_stmt *statement, bool *row)
 {
+    errno = 0; /* what it holds afterwards tells a full disk from a broken one */
     int code = sqlite3_step(statement);
     *row = code == SQLITE_ROW;
     return fedli_sql_status(sqlite3_db_handle(statement), code);
