@@ -160,7 +160,8 @@ typedef struct fedli_task {
     fedl_round_metrics metrics;
     fedli_slot slots[FEDLI_STAGING_MAX];
     uint32_t slot_count;
-    uint8_t *staging; /* [slot_count][accum.vector_bytes] */
+    uint8_t *staging;  /* [slot_count][accum.vector_bytes] */
+    fedl_hash *hashes; /* [slot_count], of the parts so far */
 
     fedl_store_op op;
     uint64_t ticket;             /* of op; 0 = not out */

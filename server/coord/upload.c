@@ -77,7 +77,7 @@ static void complete_upload(fedli_coord_state *c, uint32_t session, fedli_task *
     fedli_slot *slot = &t->slots[at];
     const uint8_t *vector = t->staging + (size_t)at * t->accum.vector_bytes;
     uint8_t digest[FEDL_HASH_BYTES];
-    fedl_digest(c->crypto, digest, vector, t->accum.vector_bytes);
+    c->crypto->hash_final(&t->hashes[at], digest, sizeof digest);
     const bool good = memcmp(digest, slot->digest, sizeof digest) == 0;
     const bool sane = good && fedli_vector_is_sane(t, vector);
     free_slot(slot);
@@ -117,12 +117,15 @@ static void take_part(fedli_coord_state *c, uint32_t session, fedli_task *t, fed
         slot->device_id = m->device_id; /* new, or the device has another vector now */
         slot->next_offset = 0;
         memcpy(slot->digest, upload->digest, 32);
+        c->crypto->hash_init(&t->hashes[at], FEDL_HASH_BYTES, NULL, 0, NULL);
     }
     slot->used_ns = c->now_ns;
     if (upload->offset == slot->next_offset) {
         /* offset + size ≤ total_bytes was checked when the message was decoded. */
         memcpy(t->staging + (size_t)at * t->accum.vector_bytes + slot->next_offset,
                upload->payload.data, upload->payload.size);
+        /* Hashed while it is still in the cache; parts are only ever appended. */
+        c->crypto->hash_update(&t->hashes[at], upload->payload.data, upload->payload.size);
         slot->next_offset += upload->payload.size;
         t->metrics.bytes_up += upload->payload.size;
     }
