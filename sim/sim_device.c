@@ -230,6 +230,8 @@ fedl_status fedli_sim_device_event(fedl_sim_world *world, fedl_sim_event *event)
         device->connected = true;
         out.kind = FEDL_CLIENT_CONNECTED;
     } else if (event->kind == FEDL_SIM_CLIENT_DISCONNECTED) {
+        device->connected = false;
+        device->connection++;
         out.kind = FEDL_CLIENT_DISCONNECTED;
     } else if (event->kind == FEDL_SIM_CLIENT_MESSAGE) {
         device->awaiting = false;

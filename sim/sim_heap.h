@@ -32,7 +32,7 @@ typedef struct fedl_sim_event {
     uint64_t sequence; /* set by push */
     fedl_sim_event_kind kind;
     uint32_t client;     /* index, device id − 1 */
-    uint32_t life;       /* which life of the client the event belongs to (drop-outs end a life) */
+    uint32_t life;       /* of the client or server; drop-outs and crashes begin a new one */
     uint32_t connection; /* which connection of that client */
     uint64_t request;    /* or ticket of a STORED */
     uint8_t *bytes;      /* owned by the event; free() */

@@ -79,6 +79,7 @@ static fedl_status send_copy(fedl_sim_world *world, fedli_sim_device *device, fe
     }
     fedl_sim_event event = {.at_ns = world->now_ns + fedli_sim_delay_ns(world, device),
                             .kind = FEDL_SIM_SERVER_MESSAGE,
+                            .life = world->server_life,
                             .client = device->index};
     event.request = (uint64_t)device->index << 40 | ++world->request_next;
     device->requests[slot] = event.request;
@@ -157,6 +158,7 @@ fedl_status fedli_sim_disconnect(fedl_sim_world *world, fedli_sim_device *device
         const int64_t delay_ns = (int64_t)(world->cfg.net.delay_ms_max + 1) * FEDLI_SIM_MS_NS;
         const fedl_sim_event event = {.at_ns = world->now_ns + delay_ns,
                                       .kind = FEDL_SIM_SERVER_GONE,
+                                      .life = world->server_life,
                                       .client = device->index,
                                       .request = device->requests[i]};
         device->requests[i] = 0;

@@ -28,6 +28,7 @@ typedef enum option_id {
     OPTION_DROP_TRAIN,
     OPTION_DROP_UPLOAD,
     OPTION_AWAY,
+    OPTION_SERVER_CRASH,
     OPTION_HELP,
     OPTION_VERSION,
 } option_id;
@@ -52,6 +53,7 @@ static const struct option option_list[] = {
     {"drop-train", required_argument, NULL, OPTION_DROP_TRAIN},
     {"drop-upload", required_argument, NULL, OPTION_DROP_UPLOAD},
     {"away", required_argument, NULL, OPTION_AWAY},
+    {"server-crash", required_argument, NULL, OPTION_SERVER_CRASH},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -214,6 +216,8 @@ static fedl_status apply(fedl_sim_options *options, int id, const char *value)
         return parse_probability(&net->drop[FEDL_SIM_TRAIN], value);
     case OPTION_DROP_UPLOAD:
         return parse_probability(&net->drop[FEDL_SIM_UPLOAD], value);
+    case OPTION_SERVER_CRASH:
+        return parse_probability(&net->server_crash, value);
     case OPTION_AWAY: {
         uint32_t seconds = 0;
         const fedl_status status = parse_u32(&seconds, value, 1, 4000000);

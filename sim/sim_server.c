@@ -19,6 +19,7 @@ static fedl_status push_store(fedl_sim_world *world, const fedl_action *action)
     /* The op stays valid until its STORED event (contract of coord.h): the pointer may travel. */
     fedl_sim_event event = {.at_ns = world->now_ns + FEDLI_SIM_STORE_NS,
                             .kind = FEDL_SIM_SERVER_STORED,
+                            .life = world->server_life,
                             .request = action->ticket};
     event.bytes = malloc(sizeof action->op);
     if (event.bytes == NULL) {
@@ -35,17 +36,7 @@ static fedl_status push_store(fedl_sim_world *world, const fedl_action *action)
 
 static void note_log(fedl_sim_world *world, const fedl_action *log)
 {
-    fedl_sim_totals *totals = &world->totals;
-    if (log->log_kind == FEDL_LOG_ROUND_COMMITTED) {
-        totals->rounds++;
-        totals->client_updates += log->a;
-        totals->version = (uint32_t)log->b;
-        memcpy(totals->digest, log->digest, sizeof totals->digest);
-        world->progress_ns = world->now_ns;
-    } else if (log->log_kind == FEDL_LOG_ROUND_ABORTED) {
-        totals->aborted_attempts++;
-        world->progress_ns = world->now_ns;
-    } else if (log->log_kind == FEDL_LOG_TASK_COMPLETE) {
+    if (log->log_kind == FEDL_LOG_TASK_COMPLETE) {
         world->complete = true;
     } else if (log->log_kind == FEDL_LOG_TASK_PAUSED) {
         world->paused = true;
@@ -103,7 +94,8 @@ static fedl_status push_tick(fedl_sim_world *world)
         return FEDL_OK;
     }
     world->server_tick_ns = at_ns;
-    const fedl_sim_event event = {.at_ns = at_ns, .kind = FEDL_SIM_SERVER_TICK};
+    const fedl_sim_event event = {
+        .at_ns = at_ns, .kind = FEDL_SIM_SERVER_TICK, .life = world->server_life};
     return fedl_sim_heap_push(&world->heap, &event);
 }
 
@@ -130,21 +122,49 @@ static fedl_status step(fedl_sim_world *world, fedl_event *event)
     return status == FEDL_OK ? push_tick(world) : status;
 }
 
+/* Counted when it is durable, not when the coordinator says so: it may die in between. */
+static void note_durable(fedl_sim_world *world, const fedl_store_op *op)
+{
+    fedl_sim_totals *totals = &world->totals;
+    if (op->kind == FEDL_STORE_COMMIT) {
+        totals->rounds++;
+        totals->client_updates += op->member_count;
+        world->progress_ns = world->now_ns;
+    } else if (op->kind == FEDL_STORE_ROUND_ABORT) {
+        totals->aborted_attempts++;
+        world->progress_ns = world->now_ns;
+    }
+    if (op->kind == FEDL_STORE_COMMIT || op->kind == FEDL_STORE_TASK_ADD) {
+        totals->version = op->model.version;
+        memcpy(totals->digest, op->model.digest, sizeof totals->digest);
+    }
+    if (world->cfg.watch.stored != NULL) {
+        world->cfg.watch.stored(world->cfg.watch.context, world->now_ns, op);
+    }
+}
+
 static fedl_status stored(fedl_sim_world *world, const fedl_sim_event *event)
 {
     const fedl_store_op *op;
     memcpy(&op, event->bytes, sizeof op);
     fedl_event out = {.kind = FEDL_EVENT_STORED, .ticket = event->request};
-    out.status = world->store->ops->apply(world->store, op);
-    if (out.status == FEDL_OK && world->cfg.watch.stored != NULL) {
-        world->cfg.watch.stored(world->cfg.watch.context, world->now_ns, op);
+    bool written = true;
+    const bool fails = fedli_sim_server_fails(world, op, &written);
+    if (written) {
+        out.status = world->store->ops->apply(world->store, op);
     }
-    return step(world, &out);
+    if (written && out.status == FEDL_OK) {
+        note_durable(world, op);
+    }
+    return fails ? fedli_sim_server_restart(world) : step(world, &out);
 }
 
 fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event)
 {
     fedl_event out = {.request = event->request};
+    if (event->life != world->server_life) {
+        return FEDL_OK; /* meant for a process that has died */
+    }
     if (event->kind == FEDL_SIM_SERVER_STORED) {
         return stored(world, event);
     }

@@ -79,6 +79,8 @@ struct fedl_sim_world {
     void *task_block;
     fedl_instant_ns server_tick_ns;
     uint64_t server_entropy_counter;
+    uint32_t server_life; /* events of an earlier process are stale */
+    fedli_rng server_rng; /* when it dies */
     uint64_t request_next;
     uint32_t spin_count; /* server steps at spin_ns */
     fedl_instant_ns spin_ns;
@@ -118,6 +120,13 @@ void fedli_sim_server_destroy(fedl_sim_world *world);
 FEDL_NODISCARD fedl_status fedli_sim_server_begin(fedl_sim_world *world);
 /** Handles a FEDL_SIM_SERVER_* event. */
 FEDL_NODISCARD fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event);
+
+/* sim_restart.c */
+
+/** Draws whether the server's process dies at this write; *written: after it became durable. */
+bool fedli_sim_server_fails(fedl_sim_world *world, const fedl_store_op *op, bool *written);
+/** Replaces the coordinator by one that knows only what the store knows. */
+FEDL_NODISCARD fedl_status fedli_sim_server_restart(fedl_sim_world *world);
 
 /* sim_device.c */
 

@@ -37,7 +37,8 @@ static fedl_status check(const fedl_sim_config *cfg, char text[FEDL_SIM_TEXT_BYT
     const fedl_sim_net *net = &cfg->net;
     bool good = net->delay_ms_min <= net->delay_ms_max && net->delay_ms_max <= 60000 &&
                 is_probability(net->loss) && is_probability(net->duplicate) &&
-                cfg->device_mac_per_s_log2 >= 10 && cfg->device_mac_per_s_log2 <= 40;
+                is_probability(net->server_crash) && cfg->device_mac_per_s_log2 >= 10 &&
+                cfg->device_mac_per_s_log2 <= 40;
     for (uint32_t i = 1; i <= FEDL_SIM_PHASE_COUNT; i++) {
         good = good && is_probability(net->drop[i]);
     }
@@ -87,6 +88,7 @@ fedl_status fedl_sim_world_create(fedl_sim_world **world, const fedl_sim_config 
                                                                    : FEDL_SIM_ENROL_PROVISIONED;
     }
     fedl_sim_heap_init(&made->heap);
+    fedli_rng_init(&made->server_rng, ~cfg->seed);
     status = fedl_crypto_sodium_init();
     made->crypto = fedl_crypto_sodium();
     if (status == FEDL_OK) {

@@ -48,6 +48,9 @@ typedef struct fedl_sim_net {
      * after away_ms. CHECKIN: per request; the others: once per attempt. Index: phase. */
     double drop[FEDL_SIM_PHASE_COUNT + 1];
     uint32_t away_ms;
+    /* The server's process dies, per write, just before or just after it became durable; it comes
+     * back at once with what the store knows. */
+    double server_crash;
 } fedl_sim_net;
 
 /* Observers; each may be NULL. Called by the main loop; pointers live during the call. */
@@ -104,6 +107,7 @@ typedef struct fedl_sim_totals {
     uint32_t aborted_attempts;
     uint32_t dropouts;
     uint32_t messages_lost;
+    uint32_t server_crashes;
     uint32_t version;
     uint8_t digest[32]; /* of version */
 } fedl_sim_totals;

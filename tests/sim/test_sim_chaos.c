@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many small worlds, each from one seed: random delays, losses, duplicates, power cuts, flipped
- * bits, rounds that need all or few of the devices. Whatever happens, every committed round is the
- * plain sum of its survivors (the fixture's oracle), versions rise one by one, and a world in which
- * trouble is bearable ends with its last round.
+ * bits, a server that dies at its writes, rounds that need all or few of the devices. Whatever
+ * happens, every committed round is the plain sum of its survivors (the fixture's oracle), versions
+ * rise one by one, and a world in which trouble is bearable ends with its last round.
  *
  * CHAOS_SEEDS worlds; a seed that ever failed is kept in past_seeds for good.
  */
@@ -43,6 +43,7 @@ static struct {
     uint64_t lost;
     uint64_t aborted;
     uint64_t bad_messages;
+    uint64_t crashes;
     uint64_t short_rounds;
 } seen;
 
@@ -69,6 +70,7 @@ static void run_world(const fedl_sim_config *base, uint64_t seed)
     cfg.net.away_ms = 1000 + fedli_rng_below(&rng, 200000);
     cfg.enrol = fedli_rng_below(&rng, 2) == 0 ? FEDL_SIM_ENROL_TOKENS : FEDL_SIM_ENROL_PROVISIONED;
     cfg.threads = 1 + fedli_rng_below(&rng, 2);
+    cfg.net.server_crash = up_to(&rng, 0.3);
     fedli_rng_init(&flip_rng, ~seed);
     flip_mask = fedli_rng_below(&rng, 2) == 0 ? 0x1fu : 0xffffffffu;
     cfg.watch.tamper = flip;
@@ -82,6 +84,7 @@ static void run_world(const fedl_sim_config *base, uint64_t seed)
     seen.lost += result.totals.messages_lost;
     seen.aborted += result.totals.aborted_attempts;
     seen.bad_messages += result.bad_messages;
+    seen.crashes += result.totals.server_crashes;
     seen.short_rounds += result.fewest_reports < cfg.task->round.clients_goal ? 1u : 0u;
 }
 
@@ -126,6 +129,7 @@ static void test_there_was_chaos(void **state)
     assert_true(seen.lost > CHAOS_SEEDS);
     assert_true(seen.bad_messages > CHAOS_SEEDS / 2);
     assert_true(seen.aborted > 0);
+    assert_true(seen.crashes > CHAOS_SEEDS / 4);
     assert_true(seen.short_rounds > 0);
 }
 

@@ -162,6 +162,28 @@ static void test_everything_at_once(void **state)
     sim_fixture_close(&fixture);
 }
 
+static void test_server_crashes_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const extra[] = {"round.rounds=6", NULL};
+    sim_fixture fixture;
+    sim_fixture_open(&fixture, extra);
+    fedl_sim_config cfg = sim_fixture_config(&fixture);
+    const sim_result reference = sim_fixture_run(&cfg);
+    uint32_t crashes = 0;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        cfg.seed = seed;
+        cfg.net.server_crash = 0.3;
+        const sim_result result = sim_fixture_run(&cfg);
+        assert_int_equal(result.outcome, FEDL_SIM_COMPLETE);
+        assert_int_equal(result.checked_rounds, 6);
+        assert_memory_equal(result.totals.digest, reference.totals.digest, 32);
+        crashes += result.totals.server_crashes;
+    }
+    assert_true(crashes > 8);
+    sim_fixture_close(&fixture);
+}
+
 static void test_config_errors(void **state)
 {
     (void)state;
@@ -203,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_garbage_does_not_stop_the_others),
         cmocka_unit_test(test_noise_instead_of_envelopes),
         cmocka_unit_test(test_everything_at_once),
+        cmocka_unit_test(test_server_crashes_change_nothing),
         cmocka_unit_test(test_config_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
