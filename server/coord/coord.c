@@ -22,7 +22,7 @@ void fedl_coord_config_default(fedl_coord_config *cfg)
     cfg->devices_max = 10000;
     cfg->sessions_max = 10000;
     cfg->tasks_max = 16;
-    cfg->staging_bytes = (size_t)16 << 20;
+    cfg->staging_bytes = (size_t)2 << 20;
     cfg->poll_ms_max = 25000;
     cfg->session_idle_ms = 600000;
     cfg->upload_idle_ms = 30000;

@@ -18,7 +18,7 @@
 #include "store/store.h"
 #include "wire/message.h"
 
-#define WORLD_DEVICES_MAX   24u
+#define WORLD_DEVICES_MAX   40u
 #define WORLD_STORES_MAX    32u
 #define WORLD_TASKS_MAX     3u
 #define WORLD_ABANDONED_MAX 256u

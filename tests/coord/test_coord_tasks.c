@@ -111,6 +111,43 @@ static void a_reported_member_serves_the_next_task(void **state)
     assert_int_equal(phase(1), FEDL_PHASE_RUNNING);
 }
 
+/* A step has room for a few large TASKs only: the rest is woken in the steps after it. */
+static void many_members_are_woken_in_portions(void **state)
+{
+    (void)state;
+    static uint8_t data[FEDL_PLAN_DATA_BYTES_MAX];
+    memset(data, 'x', sizeof data);
+    data[sizeof data - 1] = '\n';
+    world_join_members(&w, WORLD_DEVICES_MAX - 5u);
+    w.plan.data = fedl_bytes_of(data, sizeof data);
+    w.plan.update.clients_max = WORLD_DEVICES_MAX;
+    w.plan.update.ring_bits = 32;
+    w.round.clients_goal = WORLD_DEVICES_MAX;
+    w.round.select_count = WORLD_DEVICES_MAX;
+    w.round.pool_min = WORLD_DEVICES_MAX;
+    assert_int_equal(world_add_task(&w, "one"), 1);
+    w.hold = true;
+    for (uint32_t i = 0; i < WORLD_DEVICES_MAX; i++) {
+        device_connect(&w, &w.devices[i]);
+        device_checkin(&w, &w.devices[i], 15000);
+    }
+    world_store_one(&w);
+    uint32_t steps = 1;
+    for (uint32_t woken = 0; woken < WORLD_DEVICES_MAX; steps++) {
+        woken = 0;
+        for (uint32_t i = 0; i < WORLD_DEVICES_MAX; i++) {
+            woken += device_got(&w.devices[i], FEDL_MESSAGE_TASK) ? 1u : 0u;
+        }
+        assert_true(woken > 0);
+        if (woken < WORLD_DEVICES_MAX) {
+            assert_true(fedl_coord_deadline_ns(&w.coord) <= w.now_ns);
+            world_tick(&w);
+        }
+    }
+    assert_true(steps > 3 && steps < WORLD_DEVICES_MAX);
+    assert_true(fedl_coord_deadline_ns(&w.coord) > w.now_ns);
+}
+
 static void pausing_ends_the_attempt_in_any_phase(void **state)
 {
     (void)state;
@@ -296,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_tasks_take_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reported_member_serves_the_next_task, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_members_are_woken_in_portions, setup, teardown),
         cmocka_unit_test_setup_teardown(pausing_ends_the_attempt_in_any_phase, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pause_does_not_lose_a_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(a_finished_model_is_offered_until_it_is_there, setup,

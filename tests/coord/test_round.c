@@ -249,6 +249,40 @@ static void who_did_not_come_back_no_longer_counts(void **state)
     assert_int_equal(w.log_counts[FEDL_LOG_ROUND_OPENED], 0);
 }
 
+static void the_choice_does_not_depend_on_who_came_first(void **state)
+{
+    (void)state;
+    uint32_t differs = 0;
+    uint32_t last_mask = 0;
+    for (uint32_t seed = 1; seed <= 6; seed++) {
+        uint32_t first_mask = 0;
+        for (uint32_t turn = 0; turn < 5; turn++) {
+            uint32_t mask = 0;
+            world_close(&w);
+            world_open(&w, NULL);
+            world_join_members(&w, 5);
+            w.plan.run_seed = seed;
+            w.round.clients_goal = 2;
+            w.round.select_count = 2;
+            assert_int_equal(world_add_task(&w, "first"), 1);
+            for (uint32_t i = 0; i < 5; i++) {
+                device *d = &w.devices[(turn % 2u == 0 ? i + turn : 9u - turn - i) % 5u];
+                device_connect(&w, d);
+                device_checkin(&w, d, 10000);
+            }
+            world_settle(&w);
+            for (uint32_t i = 0; i < 5; i++) {
+                mask |= device_got(&w.devices[i], FEDL_MESSAGE_TASK) ? 1u << i : 0u;
+            }
+            first_mask = turn == 0 ? mask : first_mask;
+            assert_int_equal(mask, first_mask);
+        }
+        differs += first_mask != last_mask ? 1u : 0u;
+        last_mask = first_mask;
+    }
+    assert_true(differs >= 3); /* but it does depend on the seed */
+}
+
 static void who_went_away_no_longer_counts(void **state)
 {
     (void)state;
@@ -322,6 +356,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_poll_ends_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(who_was_told_to_come_back_soon_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(who_did_not_come_back_no_longer_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_choice_does_not_depend_on_who_came_first, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(who_went_away_no_longer_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(revoked_and_departed_members_are_not_waited_for, setup,
                                         teardown),
