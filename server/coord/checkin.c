@@ -109,9 +109,11 @@ static void send_wait(fedli_coord_state *c, uint32_t slot, uint32_t retry_after_
         fedli_task_offer(offered, &message.u.wait.offer);
         s->offered = fedli_load_u64(offered->model.digest);
     }
-    if (d->available_until_ns != 0) { /* it comes back soon: it stays in the pool until then */
+    if (d->available_until_ns != 0) {
+        /* Who comes back soon stays in the pool; who sleeps for long could not answer a choice. */
+        const fedl_instant_ns back_ns = fedli_after_ms(c->now_ns, retry_after_ms);
         fedli_device_available(
-            c, d, fedli_after_ms(fedli_after_ms(c->now_ns, retry_after_ms), FEDLI_GRACE_MS));
+            c, d, retry_after_ms > FEDLI_GRACE_MS ? 0 : fedli_after_ms(back_ns, FEDLI_GRACE_MS));
     }
     fedli_outbox_reply(c, slot, &message);
 }

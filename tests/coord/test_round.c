@@ -249,6 +249,24 @@ static void who_did_not_come_back_no_longer_counts(void **state)
     assert_int_equal(w.log_counts[FEDL_LOG_ROUND_OPENED], 0);
 }
 
+static void who_sleeps_for_long_does_not_count(void **state)
+{
+    (void)state;
+    const uint32_t retries_ms[] = {5000, 5001};
+    for (uint32_t k = 0; k < 2; k++) {
+        fedl_task_info info;
+        world_close(&w);
+        world_open(&w, NULL);
+        world_join_members(&w, 5);
+        w.round.retry_ms = retries_ms[k];
+        assert_int_equal(world_add_task(&w, "first"), 1);
+        world_checkin_all(&w, 10000); /* four are chosen, one is told to come back */
+        world_task_info(&w, &info, 1);
+        assert_int_equal(info.phase, FEDL_PHASE_RUNNING);
+        assert_int_equal(info.pool_count, 1 - k);
+    }
+}
+
 static void the_choice_does_not_depend_on_who_came_first(void **state)
 {
     (void)state;
@@ -356,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_poll_ends_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(who_was_told_to_come_back_soon_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(who_did_not_come_back_no_longer_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_sleeps_for_long_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(the_choice_does_not_depend_on_who_came_first, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(who_went_away_no_longer_counts, setup, teardown),
