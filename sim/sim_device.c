@@ -210,6 +210,28 @@ static bool is_stale(const fedli_sim_device *device, const fedl_sim_event *event
     return true;
 }
 
+/* Lets a test break the device's hardware. */
+static void spoil(fedl_sim_world *world, fedli_sim_device *device, fedl_client_event *out)
+{
+    if (world->cfg.watch.hardware == NULL ||
+        (out->kind != FEDL_CLIENT_MEMORY && out->kind != FEDL_CLIENT_TRAINED &&
+         out->kind != FEDL_CLIENT_STORED)) {
+        return;
+    }
+    const fedl_status fault =
+        world->cfg.watch.hardware(world->cfg.watch.context, device->index + 1, out->kind);
+    if (fault == FEDL_OK) {
+        return;
+    }
+    if (out->kind == FEDL_CLIENT_MEMORY) {
+        fedli_sim_device_release(world, device);
+        out->block = NULL;
+        out->block_bytes = 0;
+    } else {
+        out->status = fault;
+    }
+}
+
 fedl_status fedli_sim_device_event(fedl_sim_world *world, fedl_sim_event *event)
 {
     fedli_sim_device *device = &world->devices[event->client];
@@ -250,6 +272,7 @@ fedl_status fedli_sim_device_event(fedl_sim_world *world, fedl_sim_event *event)
     } else {
         out.kind = FEDL_CLIENT_STORED;
     }
+    spoil(world, device, &out);
     const fedl_sim_phase phase = device->phase;
     const fedl_status status = step(world, device, &out);
     if (out.kind == FEDL_CLIENT_MESSAGE &&

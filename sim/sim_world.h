@@ -64,6 +64,10 @@ typedef struct fedl_sim_watch {
     /* An adversary on the wire of a device: may change bytes[0 … size) of a request. */
     void (*tamper)(void *context, uint32_t device_id, fedl_sim_phase phase, uint8_t *bytes,
                    size_t size);
+    /* What a device's own hardware answers: to MEMORY (anything but OK: refused), TRAINED (replaces
+     * the outcome) and STORED (its flash failed). kind is one of FEDL_CLIENT_MEMORY, _TRAINED,
+     * _STORED. */
+    fedl_status (*hardware)(void *context, uint32_t device_id, fedl_client_event_kind kind);
     /* False ends the run; asked after every event. */
     bool (*keep_going)(void *context);
 } fedl_sim_watch;

@@ -162,6 +162,59 @@ static void test_everything_at_once(void **state)
     sim_fixture_close(&fixture);
 }
 
+/* Which device's hardware fails, how often, and at what. */
+static struct {
+    uint32_t device_id;
+    fedl_client_event_kind kind;
+    uint32_t left;
+    uint32_t struck;
+} fault;
+
+static fedl_status fail_hardware(void *context, uint32_t device_id, fedl_client_event_kind kind)
+{
+    (void)context;
+    if (device_id != fault.device_id || kind != fault.kind || fault.left == 0) {
+        return FEDL_OK;
+    }
+    fault.left--;
+    fault.struck++;
+    return kind == FEDL_CLIENT_TRAINED ? FEDL_ERR_DIVERGED : FEDL_ERR_NO_SPACE;
+}
+
+static void test_broken_hardware_stops_only_its_device(void **state)
+{
+    (void)state;
+    static const char *const extra[] = {"round.clients=4",
+                                        "round.min_reports=4",
+                                        "round.select=5",
+                                        "round.pool=5",
+                                        "round.deadline=2m",
+                                        "round.attempts=20",
+                                        NULL};
+    static const fedl_client_event_kind kinds[] = {FEDL_CLIENT_MEMORY, FEDL_CLIENT_TRAINED,
+                                                   FEDL_CLIENT_STORED};
+    sim_fixture fixture;
+    sim_fixture_open(&fixture, extra);
+    fedl_sim_config cfg = sim_fixture_config(&fixture);
+    cfg.watch.hardware = fail_hardware;
+    cfg.enrol = FEDL_SIM_ENROL_PROVISIONED;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        static const uint32_t times[] = {1, UINT32_MAX};
+        for (size_t t = 0; t < sizeof times / sizeof times[0]; t++) {
+            fault.device_id = 2;
+            fault.kind = kinds[k];
+            fault.left = times[t];
+            fault.struck = 0;
+            const sim_result result = sim_fixture_run(&cfg);
+            assert_int_equal(result.outcome, FEDL_SIM_COMPLETE);
+            assert_int_equal(result.checked_rounds, 3);
+            assert_int_equal(result.fewest_reports, 4);
+            assert_true(fault.struck > 0);
+        }
+    }
+    sim_fixture_close(&fixture);
+}
+
 static void test_server_crashes_change_nothing(void **state)
 {
     (void)state;
@@ -225,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_garbage_does_not_stop_the_others),
         cmocka_unit_test(test_noise_instead_of_envelopes),
         cmocka_unit_test(test_everything_at_once),
+        cmocka_unit_test(test_broken_hardware_stops_only_its_device),
         cmocka_unit_test(test_server_crashes_change_nothing),
         cmocka_unit_test(test_config_errors),
     };
