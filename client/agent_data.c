@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent_data.h"
+
+#include "partition_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void agent_data_close(agent_data *data)
+{
+    fedl_table_destroy(data->table);
+    free(data->config);
+    data->table = NULL;
+    data->config = NULL;
+}
+
+static fedl_status keep_rows(fedl_table *table, const agent_options *options,
+                             char text[FEDL_SOURCE_TEXT_BYTES])
+{
+    fedl_partition partition;
+    const uint32_t *rows = NULL;
+    uint32_t count = 0;
+    if (options->rows_path == NULL) {
+        return FEDL_OK;
+    }
+    fedl_status status = fedl_partition_read(&partition, options->rows_path, text);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    status = fedl_partition_client(&partition, &rows, &count, options->rows_client,
+                                   table->row_count, text);
+    if (status == FEDL_OK) {
+        status = fedl_table_keep(table, rows, count);
+        if (status != FEDL_OK) {
+            (void)fedli_source_fail(text, status, "%s: %s", options->rows_path,
+                                    fedl_status_text(status));
+        }
+    }
+    fedl_partition_free(&partition);
+    return status;
+}
+
+static bool same(const agent_data *data, const fedl_plan *plan)
+{
+    return data->table != NULL && data->text_size == plan->data.size &&
+           memcmp(data->text, plan->data.data, plan->data.size) == 0 &&
+           fedl_model_spec_equal(&data->model, &plan->model);
+}
+
+fedl_status agent_data_open(agent_data *data, const agent_options *options, const fedl_plan *plan,
+                            bool labels_optional, char text[FEDL_SOURCE_TEXT_BYTES])
+{
+    fedl_plan_error error;
+    if (same(data, plan)) {
+        return FEDL_OK;
+    }
+    agent_data_close(data);
+    data->config = calloc(1, sizeof *data->config);
+    if (data->config == NULL) {
+        return fedli_source_fail(text, FEDL_ERR_NO_MEMORY, "out of memory");
+    }
+    fedl_status status = fedl_plan_data_parse(data->config, plan->data, &error);
+    if (status != FEDL_OK) {
+        (void)fedli_source_fail(text, status, "the task's [data] section: %s", error.text);
+    } else {
+        const fedl_source_request request = {
+            .data = data->config,
+            .model = &plan->model,
+            .path = data->config->format == FEDL_DATA_IDX ? options->images : options->csv,
+            .labels_path = options->labels,
+            .labels_optional = labels_optional};
+        status = fedl_source_open(&data->table, &request, text);
+    }
+    if (status == FEDL_OK) {
+        status = keep_rows(data->table, options, text);
+    }
+    if (status != FEDL_OK) {
+        agent_data_close(data);
+        return status;
+    }
+    data->model = plan->model;
+    data->text_size = plan->data.size;
+    memcpy(data->text, plan->data.data, plan->data.size);
+    return FEDL_OK;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent_log.h"
+#include "agent_model.h"
+#include "agent_run.h"
+#include "base/hex.h"
+#include "base/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void print_text(const agent_home *home, const fedl_identity *identity, const char *url,
+                       const uint32_t progress[2], const agent_model *model)
+{
+    char hex[2u * FEDL_HASH_BYTES + 1u];
+    fedli_hex_encode(hex, identity->fleet_id, sizeof identity->fleet_id);
+    (void)printf("home      %s\ndevice    %u\nfleet     %s\nserver    %s\n", home->path,
+                 identity->device_id, hex, url);
+    if (progress[0] != 0) {
+        (void)printf("newest    task %u, version %u\n", progress[0], progress[1]);
+    }
+    if (model == NULL) {
+        (void)printf("model     none yet\n");
+        return;
+    }
+    fedli_hex_encode(hex, model->manifest.digest, FEDL_HASH_BYTES);
+    (void)printf("model     task %u, version %u, %u parameters, verified\ndigest    %s\n",
+                 model->manifest.task_id, model->manifest.version, model->manifest.parameter_count,
+                 hex);
+}
+
+static void print_json(const agent_home *home, const fedl_identity *identity, const char *url,
+                       const uint32_t progress[2], const agent_model *model)
+{
+    char hex[2u * FEDL_HASH_BYTES + 1u];
+    fedli_hex_encode(hex, identity->fleet_id, sizeof identity->fleet_id);
+    (void)printf("{\"home\":");
+    agent_json_string(stdout, home->path);
+    (void)printf(",\"device\":%u,\"fleet\":\"%s\",\"server\":", identity->device_id, hex);
+    agent_json_string(stdout, url);
+    (void)printf(",\"newest_task\":%u,\"newest_version\":%u,\"model\":", progress[0], progress[1]);
+    if (model == NULL) {
+        (void)printf("null}\n");
+        return;
+    }
+    fedli_hex_encode(hex, model->manifest.digest, FEDL_HASH_BYTES);
+    (void)printf("{\"task\":%u,\"version\":%u,\"parameters\":%u,\"digest\":\"%s\"}}\n",
+                 model->manifest.task_id, model->manifest.version, model->manifest.parameter_count,
+                 hex);
+}
+
+agent_exit agent_status(const agent_options *options, const fedl_crypto *crypto)
+{
+    char text[AGENT_TEXT_BYTES] = "";
+    char url[FEDL_URL_BYTES_MAX];
+    uint32_t progress[2];
+    fedl_identity identity;
+    agent_home home;
+    agent_model model;
+    agent_exit code = agent_home_open(&home, options->home, false, false, text);
+    if (code == AGENT_EXIT_OK) {
+        code = agent_home_load(&home, &identity, url, progress, crypto, text);
+    }
+    if (code == AGENT_EXIT_OK) {
+        const agent_exit loaded = agent_model_load(&model, &home, &identity, crypto, text);
+        const bool none = loaded == AGENT_EXIT_NO_HOME;
+        code = none ? AGENT_EXIT_OK : loaded;
+        if (code == AGENT_EXIT_OK) {
+            (options->json ? print_json : print_text)(&home, &identity, url, progress,
+                                                      none ? NULL : &model);
+            agent_model_free(&model);
+        }
+    }
+    fedli_wipe(&identity, sizeof identity);
+    if (code != AGENT_EXIT_OK) {
+        (void)fprintf(stderr, "fedl-client: %s\n", text);
+    }
+    return code;
+}
