@@ -155,9 +155,10 @@ typedef struct fedli_task {
     fedl_accum accum;
     fedli_member *members; /* [select_count], rising device id */
     uint32_t member_count;
-    uint32_t outstanding; /* members in state CHOSEN */
-    uint32_t *member_ids; /* [select_count] for store ops */
-    fedl_round_metrics metrics;
+    uint32_t outstanding;         /* members in state CHOSEN */
+    uint32_t *member_ids;         /* [select_count] for store ops */
+    fedl_round_metrics metrics;   /* of the round under way */
+    fedl_round_metrics published; /* of the round that made the newest version */
     fedli_slot slots[FEDLI_STAGING_MAX];
     uint32_t slot_count;
     uint8_t *staging;  /* [slot_count][accum.vector_bytes] */

@@ -149,10 +149,11 @@ static void commit_stored(fedli_coord_state *c, fedli_task *t)
     }
     fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_ROUND_COMMITTED, t);
     t->model = t->op.model; /* visible from here on */
-    t->metrics = t->op.metrics;
-    log->a = t->metrics.report_count;
+    /* A copy of its own: the next round may open in this very step and starts counting anew. */
+    t->published = t->op.metrics;
+    log->a = t->published.report_count;
     log->b = t->model.version;
-    log->metrics = &t->metrics;
+    log->metrics = &t->published;
     log->digest = t->model.digest;
     end_attempt(c, t);
     t->attempt = 0;

@@ -48,6 +48,8 @@ void world_note_log(world *w, const fedl_action *a)
                        a->task_id, a->round, a->attempt, a->device_id, x, y);
         break;
     case FEDL_LOG_ROUND_COMMITTED:
+        /* The next round may open in the same step; what is told is still this one. */
+        assert_true(a->metrics->report_count == a->a && a->metrics->tail[FEDL_TAIL_WEIGHT] >= a->a);
         (void)snprintf(text, sizeof text,
                        "task %u round %u.%u commits %llu reports as version %llu", a->task_id,
                        a->round, a->attempt, x, y);

@@ -39,7 +39,7 @@ both "wrong.ini:$(line_of masked)" masked 'not there yet' 'road map'
 wrong '/^rounds/d'
 both wrong.ini rounds
 wrong '/^name/a name = twice'
-both "wrong.ini:$(line_of twice)" name 'twice|already|second'
+both "wrong.ini:$(line_of twice)" name 'duplicate'
 wrong 's/^layers .*/layers = dense 16, relu/'
 both "wrong.ini:$(line_of '^layers')" layers dense
 wrong 's/^layers .*/layers = dense 16, softplus, dense 4/'
