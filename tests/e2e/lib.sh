@@ -10,6 +10,7 @@ server=
 clients=
 cleanup() {
   code=$?
+  unset IFS # whoever failed may have changed it
   # shellcheck disable=SC2086
   kill -9 $server $clients 2>/dev/null || true
   wait 2>/dev/null || true
