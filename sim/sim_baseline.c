@@ -170,7 +170,7 @@ static double deviation(const double *values, uint32_t count)
 static fedl_status write_json(const baseline *base, double wall_s)
 {
     const bool classes = is_classifier(base);
-    const double none = NAN;
+    const double none = (double)NAN;
     fedl_sim_json json;
     const fedl_status status = fedl_sim_json_begin(&json);
     if (status != FEDL_OK) {

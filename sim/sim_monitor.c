@@ -15,7 +15,7 @@ static const double none = (double)NAN;
 fedl_status fedl_sim_monitor_init(fedl_sim_monitor *monitor, const fedl_sim_data *data, bool quiet,
                                   const char *curve_path, char text[FEDL_SIM_TEXT_BYTES])
 {
-    *monitor = (fedl_sim_monitor){.data = data, .quiet = quiet, .best_loss = INFINITY};
+    *monitor = (fedl_sim_monitor){.data = data, .quiet = quiet, .best_loss = (double)INFINITY};
     monitor->rounds = calloc(data->task->round.round_count, sizeof *monitor->rounds);
     if (monitor->rounds == NULL) {
         return fedl_sim_fail(text, FEDL_ERR_NO_MEMORY, "out of memory");

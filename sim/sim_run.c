@@ -91,7 +91,7 @@ static fedl_status write_json(const char *path, const fedl_sim_monitor *monitor,
     fedl_sim_json_count(&json, "threads", cfg->threads);
     fedl_sim_json_count(&json, "seed", cfg->seed);
     fedl_sim_json_count(&json, "run_seed", data->task->plan.run_seed);
-    const double none = NAN;
+    const double none = (double)NAN;
     const bool scored = monitor->has_test;
     fedl_sim_json_number(&json, "test_accuracy",
                          scored && classes ? fedl_sim_accuracy(&monitor->last_test) : none);
