@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fedl-client as a process: every way of calling it wrongly has its exit code and one line. Whole
+ * rounds of real processes are in tests/e2e. */
+#include "cmocka_all.h"
+
+#include "base/cursor.h"
+#include "fedl/client.h"
+#include "posix/durable_file.h"
+#include "scratch_file.h"
+#include "secure/cert.h"
+#include "sodium/crypto_sodium.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define PROGRAM FEDL_BINARY_DIR "/bin/fedl-client"
+
+static char said[8192]; /* standard output and error of the last call */
+
+static int call(const char *arguments)
+{
+    char command[2048];
+    (void)snprintf(command, sizeof command, "%s %s 2>&1", PROGRAM, arguments);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    const size_t size = fread(said, 1, sizeof said - 1u, pipe);
+    said[size] = 0;
+    const int result = pclose(pipe);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+/* Fails with code, says one line that holds part. */
+static void fails(const char *arguments, int code, const char *part)
+{
+    assert_int_equal(call(arguments), code);
+    if (strstr(said, part) == NULL || strncmp(said, "fedl-client: ", 13) != 0 ||
+        strchr(said, '\n') != said + strlen(said) - 1) {
+        print_error("'%s' says:\n%swanted: %s\n", arguments, said, part);
+        fail();
+    }
+}
+
+static void wrong_command_lines(void **state)
+{
+    (void)state;
+    fails("", 2, "a command is missing");
+    fails("dance", 2, "unknown command 'dance'");
+    fails("run", 2, "which data?");
+    fails("run --csv", 2, "its value is missing");
+    fails("run --csv ''", 2, "empty");
+    fails("run --csv a --images b", 2, "not both");
+    fails("run --csv a --json", 2, "does not take it");
+    fails("run --csv a --rows b", 2, "FILE:K");
+    fails("run --csv a --rows b:x", 2, "FILE:K");
+    fails("run --csv a --rows :1", 2, "FILE:K");
+    fails("run --csv a --rounds 0", 2, "no number from 1");
+    fails("run --csv a --rounds 99999999999999999999", 2, "no number from 1");
+    fails("run --csv a --chunk 255", 2, "no number from 256 to 61440");
+    fails("run --csv a --log xml", 2, "'text' or 'json'");
+    fails("run --csv a more", 2, "one word too many");
+    fails("join", 2, "where?");
+    fails("join a:1", 2, "--token TOKEN is missing");
+    fails("join a:1 b:2 --token x", 2, "one word too many");
+    fails("join a:0 --token x", 2, "the port must be a number");
+    fails("join http://a --token x", 2, "only tcp://");
+    fails("join a:1 --token-file /no/such/file", 2, "not found");
+    fails("status --timeout 3", 2, "does not take it");
+}
+
+static void help_teaches(void **state)
+{
+    (void)state;
+    const char *const commands[] = {"join", "run", "predict", "status", "leave"};
+    assert_int_equal(call("--help"), 0);
+    for (size_t i = 0; i < 5; i++) {
+        char arguments[64];
+        assert_int_equal(call("--help"), 0);
+        assert_non_null(strstr(said, commands[i]));
+        (void)snprintf(arguments, sizeof arguments, "%s --help", commands[i]);
+        assert_int_equal(call(arguments), 0);
+        assert_non_null(strstr(said, "--home DIR"));
+        char again[sizeof said];
+        memcpy(again, said, sizeof said);
+        (void)snprintf(arguments, sizeof arguments, "help %s", commands[i]);
+        assert_int_equal(call(arguments), 0);
+        assert_string_equal(said, again);
+    }
+    assert_int_equal(call("--version"), 0);
+    assert_non_null(strstr(said, "fedl-client 0.1.0"));
+}
+
+static const char *in_home(const char *name)
+{
+    static char path[256];
+    (void)snprintf(path, sizeof path, "%s/home/%s", scratch_folder, name);
+    return path;
+}
+
+static void at_home(const char *format, int code, const char *part)
+{
+    char arguments[512];
+    (void)snprintf(arguments, sizeof arguments, "%s --home %s/home", format, scratch_folder);
+    fails(arguments, code, part);
+}
+
+/* A home as joining makes it, without a server. */
+static void make_home(void)
+{
+    uint8_t bytes[FEDL_IDENTITY_BYTES];
+    fedl_identity identity;
+    memset(&identity, 1, sizeof identity);
+    (void)mkdir(scratch_path("home"), 0700);
+    fedl_identity_encode(bytes, &identity, fedl_crypto_sodium());
+    assert_int_equal(
+        fedl_file_replace(in_home("identity"), fedl_bytes_of(bytes, sizeof bytes), 0600), FEDL_OK);
+    assert_int_equal(
+        fedl_file_replace(in_home("server"), fedl_bytes_of("ipc:///tmp/fedl-none\n", 21), 0600),
+        FEDL_OK);
+}
+
+static void homes(void **state)
+{
+    (void)state;
+    at_home("run --csv a", 4, "no such folder: join first");
+    assert_int_equal(mkdir(scratch_path("home"), 0700), 0);
+    at_home("run --csv a", 4, "belongs to no device yet");
+    at_home("status", 4, "belongs to no device yet");
+    make_home();
+    at_home("join a:1 --token x", 5, "belongs to a device already");
+    at_home("predict --csv a", 4, "no model yet");
+    assert_int_equal(chmod(in_home("identity"), 0644), 0);
+    at_home("run --csv a", 11, "chmod 600");
+    assert_int_equal(chmod(in_home("identity"), 0600), 0);
+    assert_int_equal(fedl_file_replace(in_home("progress"), fedl_bytes_of("short", 5), 0600),
+                     FEDL_OK);
+    at_home("run --csv a", 11, "damaged");
+    assert_int_equal(unlink(in_home("progress")), 0);
+    assert_int_equal(fedl_file_replace(in_home("model"), fedl_bytes_of("short", 5), 0600), FEDL_OK);
+    at_home("predict --csv a", 11, "remove the file");
+    at_home("status", 11, "remove the file");
+    assert_int_equal(unlink(in_home("model")), 0);
+    char arguments[512];
+    (void)snprintf(arguments, sizeof arguments, "status --json --home %s/home", scratch_folder);
+    assert_int_equal(call(arguments), 0);
+    assert_non_null(strstr(said, "\"device\":16843009"));
+    assert_non_null(strstr(said, "\"model\":null"));
+    assert_int_equal(fedl_file_replace(in_home("server"), fedl_bytes_of("nonsense!\n", 10), 0600),
+                     FEDL_OK);
+    at_home("run --csv a", 11, "write the server's address");
+    assert_int_equal(fedl_file_replace(in_home("identity"), fedl_bytes_of("x", 1), 0600), FEDL_OK);
+    at_home("run --csv a", 11, "malformed");
+}
+
+static void second_agent_on_the_same_home(void **state)
+{
+    (void)state;
+    make_home();
+    const int fd = open(in_home("lock"), O_RDWR | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    at_home("run --csv a", 9, "another fedl-client");
+    at_home("leave", 9, "another fedl-client");
+    assert_int_equal(close(fd), 0);
+}
+
+static void joining_without_a_server(void **state)
+{
+    (void)state;
+    char token[FEDLI_TOKEN_TEXT_BYTES];
+    char arguments[512];
+    const uint8_t secret[FEDLI_TOKEN_SECRET_BYTES] = {1};
+    const uint8_t fingerprint[FEDLI_FINGERPRINT_BYTES] = {2};
+    fedl_token_format(fedl_crypto_sodium(), token, secret, fingerprint);
+    (void)snprintf(arguments, sizeof arguments,
+                   "join ipc://%s/nobody --token %s --timeout 1 --home %s/new", scratch_folder,
+                   token, scratch_folder);
+    assert_int_equal(call(arguments), 12);
+    assert_non_null(strstr(said, "no connection to ipc://"));
+    assert_non_null(strstr(said, "no server answered"));
+    assert_null(strstr(said, token));
+    struct stat info;
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/new", scratch_folder);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+    token[3] = token[3] == 'A' ? 'B' : 'A';
+    (void)snprintf(arguments, sizeof arguments,
+                   "join ipc://%s/nobody --token %s --timeout 1 --home %s/new", scratch_folder,
+                   token, scratch_folder);
+    fails(arguments, 20, "mistyped");
+}
+
+static int begin(void **state)
+{
+    return fedl_crypto_sodium_init() == FEDL_OK ? scratch_begin(state) : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_command_lines),
+        cmocka_unit_test(help_teaches),
+        cmocka_unit_test(homes),
+        cmocka_unit_test(second_agent_on_the_same_home),
+        cmocka_unit_test(joining_without_a_server),
+    };
+    return cmocka_run_group_tests(tests, begin, scratch_end);
+}
