@@ -92,6 +92,7 @@ static const char *remedy(const fedl_admin_work *work, fedl_status status)
                    ? "the device is revoked already"
                    : "see the task's present state with: fedl task list";
     case FEDL_ERR_NO_SPACE:
+        return "the server could not store it; free space on its home's file system and try again";
     case FEDL_ERR_READ_ONLY:
     case FEDL_ERR_IO:
     case FEDL_ERR_CORRUPT:

@@ -5,9 +5,11 @@
 #include "host/host_state.h"
 #include "store/crash_point.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 fedl_exit fedli_host_exit_of(fedl_status status)
 {
@@ -58,6 +60,15 @@ fedl_exit fedli_host_open_home(fedl_host *host, const fedl_host_options *options
     }
     host->log.format = host->config.log_format;
     host->log.level = host->config.log_level;
+    /* init makes the database before the keys: without it, something has been lost, and an empty
+     * one would forget every device and every model without a word. */
+    if (access(host->home.database_path, F_OK) != 0 && errno == ENOENT) {
+        (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                       "%s is missing, though its keys are there; restore it from a backup, or "
+                       "begin anew with: fedl-server init --home OTHER",
+                       host->home.database_path);
+        return FEDL_EXIT_DATABASE;
+    }
     status =
         fedl_store_sqlite_open(&host->store, host->crypto, host->home.database_path, store_text);
     if (status != FEDL_OK) {

@@ -256,9 +256,15 @@ fedl_status fedli_host_restore(fedl_host *host, char text[FEDL_HOME_TEXT_BYTES])
         status = status == FEDL_OK ? state->status : status;
     }
     if (status != FEDL_OK) {
-        (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
-                       "cannot restore from %s: %s; if a limit was lowered, raise it again in %s",
-                       host->home.database_path, fedl_status_text(status), host->home.config_path);
+        if (status == FEDL_ERR_FULL) {
+            (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                           "%s holds more than the [limits] allow; raise them in %s",
+                           host->home.database_path, host->home.config_path);
+        } else {
+            (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                           "cannot restore from %s: %s; keep the file and restore a backup",
+                           host->home.database_path, fedl_status_text(status));
+        }
     }
     for (uint32_t i = 0; i < state->task_count && status == FEDL_OK; i++) {
         status = restore_task(host, &state->tasks[i], text);

@@ -56,7 +56,11 @@ static fedl_status explain(char *text, const char *path, fedl_status status)
     } else if (status == FEDL_ERR_NOT_FOUND) {
         todo = "give a --home DIR whose parent folder can be made";
     }
-    (void)snprintf(text, FEDL_HOME_TEXT_BYTES, "%s: %s; %s", path, fedl_status_text(status), todo);
+    /* Only a file where a folder or a plain file is wanted is a "format" of a path. */
+    (void)snprintf(text, FEDL_HOME_TEXT_BYTES, "%s: %s; %s", path,
+                   status == FEDL_ERR_FORMAT ? "something else is in the way"
+                                             : fedl_status_text(status),
+                   status == FEDL_ERR_FORMAT ? "move it away, or give another --home DIR" : todo);
     return status;
 }
 
