@@ -2,9 +2,13 @@
 #include "agent_data.h"
 
 #include "partition_file.h"
+#include "posix/durable_file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void agent_data_close(agent_data *data)
 {
@@ -82,4 +86,53 @@ fedl_status agent_data_open(agent_data *data, const agent_options *options, cons
     data->text_size = plan->data.size;
     memcpy(data->text, plan->data.data, plan->data.size);
     return FEDL_OK;
+}
+
+static fedl_status check_file(const char *option, const char *path,
+                              char text[FEDL_SOURCE_TEXT_BYTES])
+{
+    struct stat info;
+    if (path == NULL) {
+        return FEDL_OK;
+    }
+    if (access(path, R_OK) != 0) {
+        const int why = errno;
+        return fedli_source_fail(text, fedl_status_of_errno(why),
+                                 "%s: %s: check the path given with %s", path, strerror(why),
+                                 option);
+    }
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        return fedli_source_fail(text, FEDL_ERR_FORMAT,
+                                 "%s: is a folder: give the file itself with %s", path, option);
+    }
+    return FEDL_OK;
+}
+
+fedl_status agent_data_check(const agent_options *options, char text[FEDL_SOURCE_TEXT_BYTES])
+{
+    fedl_partition partition;
+    fedl_status status = check_file("--images", options->images, text);
+    if (status == FEDL_OK) {
+        status = check_file("--labels", options->labels, text);
+    }
+    if (status == FEDL_OK) {
+        status = check_file("--csv", options->csv, text);
+    }
+    if (status == FEDL_OK) {
+        status = check_file("--rows", options->rows_path, text);
+    }
+    if (status != FEDL_OK || options->rows_path == NULL) {
+        return status;
+    }
+    status = fedl_partition_read(&partition, options->rows_path, text);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    if (options->rows_client >= partition.client_count) {
+        status = fedli_source_fail(
+            text, FEDL_ERR_RANGE, "%s: has clients 0 to %u, --rows names client %u",
+            options->rows_path, partition.client_count - 1u, options->rows_client);
+    }
+    fedl_partition_free(&partition);
+    return status;
 }

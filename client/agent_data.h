@@ -23,5 +23,13 @@ FEDL_NODISCARD fedl_status agent_data_open(agent_data *data, const agent_options
                                            const fedl_plan *plan, bool labels_optional,
                                            char text[FEDL_SOURCE_TEXT_BYTES]);
 void agent_data_close(agent_data *data);
+/**
+ * Looks at start-up whether the files that the options name can be read at all, so that a wrong
+ * path is told at once and not when the first task comes, maybe days later. Errors: ERR_NOT_FOUND,
+ * ERR_READ_ONLY (no permission), ERR_FORMAT (a folder), ERR_RANGE (a client that the partition does
+ * not have), those of fedl_partition_read(); text is one line.
+ */
+FEDL_NODISCARD fedl_status agent_data_check(const agent_options *options,
+                                            char text[FEDL_SOURCE_TEXT_BYTES]);
 
 #endif

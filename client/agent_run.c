@@ -216,6 +216,10 @@ static agent_exit prepare_member(agent_state *a, fedl_client_config *cfg,
     cfg->memory_bytes_max = a->options->memory_bytes_max;
     cfg->chunk_bytes_max = a->options->chunk_bytes_max;
     a->device_id = cfg->identity.device_id;
+    if (code == AGENT_EXIT_OK && a->options->command == AGENT_RUN &&
+        agent_data_check(a->options, text) != FEDL_OK) {
+        code = AGENT_EXIT_DATA;
+    }
     return code;
 }
 
