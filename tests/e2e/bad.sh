@@ -84,6 +84,7 @@ good_end() { # ROUNDS
 
 # A line that contains TEXT has been written to FILE, or will be while PROCESS lives.
 wait_line() { # FILE TEXT PROCESS
+  : >>"$1" # the process may not have opened it yet
   tail --pid="$3" -n +1 -f "$1" 2>/dev/null | grep -q -m 1 -e "$2" || grep -q -e "$2" "$1" ||
     fail "'$2' never came in ${1##*/}"
 }

@@ -5,7 +5,6 @@
 . "$SOURCE/tests/e2e/bad.sh"
 make_data 200
 make_plan 's/^rounds .*/rounds = 2/'
-op="$BIN/fedl --home $box/server"
 no() { # STATUS PATTERN… -- COMMAND of fedl
   all=
   wanted=$1
@@ -57,25 +56,27 @@ no 4 'no task' 'task add' -- task watch
 no 4 'no task' 'task add' -- model show
 no 4 'no task' 'task add' -- model export --out "$box/model"
 [ ! -e "$box/model" ] || fail "a refused export left a file"
-no 4 'nobody' 'device list' -- device revoke nobody
-no 4 '99' 'device list' -- device revoke 99
+no 4 'no such device' 'device list' -- device revoke nobody
+no 4 'no such device' 'device list' -- device revoke 99
 no 4 'name' -- device add ''
 no 4 'name' -- device add "$(printf '%080d' 0)"
-no 4 'name' -- device add 'a b/c'
-new_token kept
-no 4 'kept' 'already|taken|exists|in use' -- device add kept
-[ "$(fedl --json device list | wc -l)" -eq 1 ] || fail "a refused command made a device"
+no 4 'name' -- device add "$(printf 'a\001b')"
+[ -z "$(fedl --json device list)" ] || fail "a refused command made a device"
+new_token twin
+new_token twin # names are for people, two may be equal; only an id says which one is meant
+no 4 'several' 'the id' 'device list' -- device revoke twin
+[ "$(fedl --json device list | grep -c '"state": *"invited"')" -eq 2 ] || fail "a refused command revoked a device"
 
 good_run 2
-no 4 'nosuch' 'task list' -- task show nosuch
-no 4 'nosuch' 'task list' -- task pause nosuch
-no 4 'nosuch' 'task list' -- task watch nosuch
-no 4 'nosuch' 'task list' -- model list --task nosuch
-no 4 '99' 'version' 'model list|newest' -- model show 99
-no 4 '99' 'version' 'model list|newest' -- model export 99 --out "$box/model"
+no 4 'no such task' 'task list' -- task show nosuch
+no 4 'no such task' 'task list' -- task pause nosuch
+no 4 'no such task' 'task list' -- task watch nosuch
+no 4 'no such task' 'task list' -- model list --task nosuch
+no 4 'no such version' 'model list' -- model show 99
+no 4 'no such version' 'model list' -- model export 99 --out "$box/model"
 [ ! -e "$box/model" ] || fail "a refused export left a file"
-no 4 'complete' -- task resume shapes
-no 4 'complete' -- task pause shapes
+no 4 'state' 'task list' -- task resume shapes
+no 4 'state' 'task list' -- task pause shapes
 no 5 "$box/nowhere/model" 'not found|no such|folder' -- model export --out "$box/nowhere/model"
 no 5 "$box/c1" -- model export --out "$box/c1"
 mkdir "$box/empty"
@@ -93,6 +94,6 @@ sqlite3 "$box/server/fedl.db" "$(sqlite3 "$box/server/fedl.db" \
   "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'")
   UPDATE audit SET detail = 'nothing happened' WHERE sequence = 2" || fail "tampering"
 start_server || fail "the start with a rewritten audit log"
-no 4 'audit' '2' 'backup|changed|damaged' -- audit verify
+no 4 'entry 2' 'changed' 'backup' -- audit verify
 fedl model list >/dev/null || fail "the models"
 no_secret

@@ -8,7 +8,7 @@
  *   wire_garbage PORT hello-ik COUNT SEED    opening messages of nobody
  *   wire_garbage PORT hello-xx COUNT SEED    enrolments that are begun and left, or go on badly
  *   wire_garbage PORT half-open COUNT        connections that stay, and say nothing or half a thing
- *   wire_garbage PORT storm SEED             all kinds of messages until standard input ends
+ *   wire_garbage PORT storm SEED             all kinds of messages; both of these until SIGTERM
  *
  * Nothing is timed. That a message was handled is seen from the answer to a good opening message
  * sent behind it on the same connection: requests of one connection are handled in order.
@@ -22,7 +22,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +40,7 @@ static const uint8_t greeting[GREETING_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
 static uint16_t port;
 static fedli_rng rng;
 static uint32_t sent, refused, opened;
+static volatile sig_atomic_t stopped;
 
 _Noreturn static void die(const char *what)
 {
@@ -299,10 +300,32 @@ static void hold_half_open(uint32_t count)
     }
 }
 
-static int input_ended(void)
+static void on_term(int number)
 {
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    return poll(&input, 1, 0) != 0;
+    (void)number;
+    stopped = 1;
+}
+
+/* Calls that are interrupted go on: a storm ends between two of its rounds. */
+static void catch_term(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_term;
+    action.sa_flags = SA_RESTART;
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+static void wait_for_term(void)
+{
+    sigset_t term;
+    sigset_t before;
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &term, &before);
+    while (!stopped) {
+        (void)sigsuspend(&before);
+    }
 }
 
 static void report(const char *mode)
@@ -322,6 +345,7 @@ int main(int argc, char **argv)
     const char *mode = argv[2];
     const uint32_t count = (uint32_t)strtoul(argv[3], NULL, 10);
     fedli_rng_init(&rng, argc > 4 ? strtoull(argv[4], NULL, 10) : count);
+    catch_term();
     if (strcmp(mode, "bodies") == 0) {
         send_bodies(count, 0);
     } else if (strcmp(mode, "hello-ik") == 0) {
@@ -331,12 +355,11 @@ int main(int argc, char **argv)
     } else if (strcmp(mode, "half-open") == 0) {
         hold_half_open(count);
         report(mode);
-        while (getchar() != EOF) {
-        }
+        wait_for_term();
         return 0;
     } else if (strcmp(mode, "storm") == 0) {
         report(mode);
-        while (!input_ended()) {
+        while (!stopped) {
             send_bodies(2 * BATCH_MESSAGES, 0);
             send_openings(BATCH_MESSAGES);
             send_broken("noise", 1);
