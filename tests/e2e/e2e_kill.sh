@@ -1,19 +1,66 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 of the server and of devices at moments drawn from a seed; what dies is started again. All
+# SIGKILL for the server and for devices at moments drawn from a seed; what dies is started again. All
 # rounds get done, versions rise one by one, no device counts twice, and the model is the undisturbed one.
+#   SEED = which story, KILLS = how often the server dies
 . "${SOURCE:?}/tests/e2e/lib.sh"
-seed=${SEED:-1}
-kills=${KILLS:-12}
+state=${SEED:-1}
+kills=${KILLS:-10}
 make_data 400
 make_plan 's/^rounds .*/rounds = 12/'
 "$BIN/fedl-sim" run "$box/plan.ini" --partition "$box/partition" --quiet --json "$box/sim.json" >"$box/sim.log" 2>&1 || fail "the simulation"
 expected=$(field model_digest <"$box/sim.json")
 
-random() { # BOUND
-  seed=$(((seed * 1103515245 + 12345) % 2147483648))
-  echo $((seed / 65536 % $1))
+draw() { # BOUND: drawn = 0 … BOUND - 1 (a linear congruential generator: any POSIX sh gives the same)
+  state=$(((state * 1103515245 + 12345) % 2147483648))
+  drawn=$((state / 65536 % $1))
 }
+draw_instant() { # instant = a crash point that the server reaches again and again, and at which time
+  draw 10
+  case $drawn in
+  0) instant=round-open.before-commit ;;
+  1) instant=round-open.after-commit ;;
+  2) instant=commit.before-store ;;
+  3) instant=commit.before-commit ;;
+  4) instant=commit.after-commit ;;
+  5) instant=stored.before-step ;;
+  6) instant=reply.after-send ;;
+  7) instant=reply.before-send ;;
+  *) instant=message.before-step ;;
+  esac
+  case $instant in
+  message.* | reply.*) draw 60 ;;
+  *) draw 3 ;;
+  esac
+  instant=$instant:$((drawn + 1))
+}
+restart_client() { # NUMBER
+  eval "kill -9 \$client$1" 2>/dev/null || true
+  eval "wait \$client$1" 2>/dev/null || true
+  start_client "$1"
+  devices_killed=$((devices_killed + 1))
+}
+# Follows the task until it completes or the server dies; now and then a device dies as a round ends.
+follow() {
+  fedl --json task watch >"$box/events" 2>>"$box/watch.log" &
+  watcher=$!
+  exec 3<"$box/events"
+  while IFS= read -r line <&3; do
+    case $line in
+    *'"state":"complete"'*) completed=1 ;;
+    *'"event":"round"'*)
+      draw 4
+      if [ "$drawn" -eq 0 ]; then
+        draw 4
+        restart_client $((drawn + 1))
+      fi
+      ;;
+    esac
+  done
+  exec 3<&-
+  wait "$watcher" || true
+}
+
 init_server
 start_server || fail "the first start"
 for i in 1 2 3 4; do
@@ -21,29 +68,24 @@ for i in 1 2 3 4; do
   start_client $i
 done
 fedl task add "$box/plan.ini" >/dev/null
-
-killed=0
-while [ "$killed" -lt "$kills" ]; do
-  # Wait until the server has logged some more lines, then kill somebody: that is an instant in a round, not a time.
-  lines=$(($(wc -l <"$box/server.log.now") + 1 + $(random 9)))
-  tail --pid="$server" -n +1 -f "$box/server.log.now" 2>/dev/null | head -n "$lines" >/dev/null
-  if fedl --json task list 2>/dev/null | grep -q '"complete"'; then
-    break
+stop_server KILL
+mkfifo "$box/events"
+completed=0
+deaths=1
+devices_killed=0
+while [ "$completed" -eq 0 ]; do
+  draw_instant
+  [ "$deaths" -lt "$kills" ] || instant=
+  if FEDL_CRASH=$instant start_server; then
+    follow
   fi
-  who=$(random 6)
-  if [ "$who" -ge 4 ] || [ "$who" -eq 0 ]; then
-    stop_server KILL
-    start_server || fail "the start after a kill"
-  else
-    eval "kill -9 \$client$who" 2>/dev/null || true
-    eval "wait \$client$who" 2>/dev/null || true
-    start_client "$who"
+  if [ "$completed" -eq 0 ]; then
+    wait "$server" 2>/dev/null || true
+    keep_log
+    deaths=$((deaths + 1))
+    [ "$deaths" -lt $((kills + 5)) ] || fail "the server dies without being told to"
   fi
-  killed=$((killed + 1))
-done
-until fedl --json task watch >"$box/watch" 2>>"$box/watch.log" && grep -q '"state": *"complete"' "$box/watch"; do
-  kill -0 "$server" || fail "the server ended"
 done
 check_database 12 4
 [ "$(newest_digest)" = "$expected" ] || fail "another model than without kills"
-echo "seed ${SEED:-1}: $killed kills, 12 rounds, same model"
+echo "seed ${SEED:-1}: server killed $deaths times, devices $devices_killed times, 12 rounds, same model"
