@@ -60,7 +60,9 @@ static agent_exit take_lock(agent_home *home, char text[AGENT_TEXT_BYTES])
     home->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (home->lock_fd < 0) {
         const fedl_status status = fedl_status_of_errno(errno);
-        (void)snprintf(text, AGENT_TEXT_BYTES, "%s: %s", path, strerror(errno));
+        (void)snprintf(text, AGENT_TEXT_BYTES,
+                       "%s: %s: make the folder writable for this user, or give another --home",
+                       path, strerror(errno));
         return agent_exit_of(status);
     }
     if (flock(home->lock_fd, LOCK_EX | LOCK_NB) != 0) {
