@@ -69,6 +69,6 @@ wrong 's|^train  *= .*|train = nowhere|'
 refused nowhere 'is not there' 'fetch-data' -- "$BIN/fedl-sim" run "$box/wrong.ini" --quiet
 
 good_run 2
-refused_with 4 shapes 'already|taken|exists|in use' -- "$BIN/fedl" --home "$box/server" task add "$box/plan.ini"
+refused_with 4 'already' 'this name' 'another name' -- "$BIN/fedl" --home "$box/server" task add "$box/plan.ini"
 [ "$(fedl --json task list | wc -l)" -eq 1 ] || fail "a second task of the same name"
 no_secret
