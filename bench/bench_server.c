@@ -153,7 +153,7 @@ static void write_plan(const run *r)
         "[round]\nrounds = 2\nclients = %u\nmin_reports = %u\nselect = %u\npool = %u\n"
         "deadline = 10m\nattempts = 3\nretry = 1s\n"
         "[aggregation]\nmode = plain\nclip = 1\nring_bits = 16\nclients_max = %u\nw_max = 1\n"
-        "[data]\nformat = idx\nholdout = 0\n",
+        "[data]\nformat = idx\n[eval]\nholdout = 0%%\n",
         INPUTS, r->parameters / (INPUTS + 1u), r->clients, r->clients, r->clients, r->clients,
         r->clients);
     (void)snprintf(path, sizeof path, "%s/plan.ini", box);
