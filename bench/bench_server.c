@@ -25,6 +25,7 @@
 #define INPUTS      999u
 #define RUNS_MAX    9u
 #define CLIENTS_MAX 500u
+#define URL_BYTES   64u
 
 extern char **environ;
 
@@ -183,9 +184,8 @@ static void start_server(char *home, size_t size, uint32_t index, char *url)
     char log[128];
     char line[1024];
     (void)snprintf(home, size, "%s/srv%u", box, index);
-    (void)snprintf(url, 64, "tcp://127.0.0.1:%u",
-                   20000u + ((uint32_t)getpid() + index * 131u) % 20000u);
-    must_run((char *[]){"fedl-server", "init", "--home", home, "--listen", url, NULL});
+    must_run(
+        (char *[]){"fedl-server", "init", "--home", home, "--listen", "tcp://127.0.0.1:0", NULL});
     (void)snprintf(log, sizeof log, "%s/server.log", box);
     server_pid = start(log, (char *[]){"fedl-server", "run", "--home", home, NULL});
     (void)snprintf(line, sizeof line, "%s/admin.sock", home);
@@ -196,6 +196,9 @@ static void start_server(char *home, size_t size, uint32_t index, char *url)
         }
         (void)usleep(1000);
     }
+    /* Port 0 took a free one: the server says which. */
+    ask(line, sizeof line, "%s/fedl --home %s --json status", bin, home);
+    text_in(url, URL_BYTES, line, "listen");
 }
 
 static void start_clients(const run *r, const char *home, uint32_t index, char *url)
@@ -223,7 +226,7 @@ static void measure(run *r, uint32_t index)
 {
     char home[128];
     char plan[128];
-    char url[64];
+    char url[URL_BYTES];
     write_plan(r);
     (void)snprintf(plan, sizeof plan, "%s/plan.ini", box);
     start_server(home, sizeof home, index, url);

@@ -144,6 +144,8 @@ static fedl_status fill(fedli_coord_state *c, fedli_task *t, const task_pieces *
     t->members = p->members;
     t->member_ids = p->member_ids;
     t->staging = p->staging;
+    /* Touched now: a fixed budget is taken when the task begins, not in the middle of a round. */
+    memset(t->staging, 0, p->slot_count * t->accum.vector_bytes);
     t->hashes = aligned_hashes(p->hashes);
     t->slot_count = p->slot_count;
     fedl_digest(c->crypto, t->plan_digest, t->plan_encoded, t->plan_bytes);

@@ -95,11 +95,14 @@ static fedl_status configure(sqlite_store *store)
     sqlite3_stmt *statement = NULL;
     fedl_status status = fedli_sql_status(
         store->db,
-        sqlite3_exec(store->db,
-                     "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                     "PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF;"
-                     "PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;",
-                     NULL, NULL, NULL));
+        sqlite3_exec(
+            store->db,
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            "PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF;"
+            "PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;"
+            /* Models are written once and read in chunks: a large page cache only costs. */
+            "PRAGMA cache_size = -256;",
+            NULL, NULL, NULL));
     if (status == FEDL_OK) {
         status = fedli_sql_prepare(store->db, &statement, "PRAGMA journal_mode = WAL");
     }
