@@ -41,8 +41,8 @@ static fedl_status read_row(void *context, uint32_t index, int8_t *input, int32_
 /* The AEAD alone: opening records of one full chunk. */
 static double aead_rate(const fedl_crypto *crypto, double seconds)
 {
-    static uint8_t sealed[FEDLI_CHUNK_BYTES_MAX + FEDL_TAG_BYTES];
-    static uint8_t open[FEDLI_CHUNK_BYTES_MAX];
+    static uint8_t sealed[FEDLI_CHUNK_BYTES_DEFAULT + FEDL_TAG_BYTES];
+    static uint8_t open[FEDLI_CHUNK_BYTES_DEFAULT];
     const uint8_t key[32] = {1};
     const uint8_t nonce[12] = {2};
     crypto->aead_seal(sealed, open, sizeof open, NULL, 0, nonce, key);
@@ -59,7 +59,7 @@ static double aead_rate(const fedl_crypto *crypto, double seconds)
 
 static double digest_rate(const fedl_crypto *crypto, double seconds)
 {
-    static uint8_t data[FEDLI_CHUNK_BYTES_MAX];
+    static uint8_t data[FEDLI_CHUNK_BYTES_DEFAULT];
     uint8_t out[32];
     uint64_t bytes = 0;
     const double begin = now_s();

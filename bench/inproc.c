@@ -93,7 +93,7 @@ static void coord_event(loop *l, fedl_event *event)
     event->utc_s = 1700000000u;
     fedl_random_bytes(event->entropy, sizeof event->entropy);
     const bool upload =
-        event->kind == FEDL_EVENT_MESSAGE && event->bytes.size > FEDLI_CHUNK_BYTES_MAX / 4u;
+        event->kind == FEDL_EVENT_MESSAGE && event->bytes.size > FEDLI_CHUNK_BYTES_DEFAULT / 2u;
     const uint64_t begin = wall_ns();
     must(fedl_coord_step(&l->coord, event, &actions), "coordinator");
     const uint64_t spent = wall_ns() - begin;

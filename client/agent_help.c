@@ -40,7 +40,7 @@ static const char help_run[] =
     "  --rounds N         stop after N updates were accepted; --once is --rounds 1\n"
     "  --until-complete   stop when the final model has arrived\n"
     "  --memory BYTES     refuse tasks that need more memory\n"
-    "  --chunk BYTES      largest piece of a transfer (61440); weak links want small ones\n"
+    "  --chunk BYTES      largest piece of a transfer (16384); weak links want small ones\n"
     "  --log json         one JSON object a line on standard output\n";
 
 static const char help_predict[] =

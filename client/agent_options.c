@@ -192,7 +192,7 @@ bool agent_options_parse(agent_options *options, int argc, char **argv, char tex
 {
     memset(options, 0, sizeof *options);
     options->timeout_s = 60;
-    options->chunk_bytes_max = FEDLI_CHUNK_BYTES_MAX;
+    options->chunk_bytes_max = FEDLI_CHUNK_BYTES_DEFAULT;
     if (argc < 2) {
         return fail_text(text, "a command is missing: join, run, leave, predict or status");
     }

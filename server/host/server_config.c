@@ -67,7 +67,7 @@ void fedl_server_config_default(fedl_server_config *config)
     config->sessions_max = 4096;
     config->requests_max = 8192;
     config->tasks_max = 8;
-    config->staging_mb = 64;
+    config->staging_mb = 2;
     config->poll_ms_max = 30000;
     config->session_idle_ms = 3600000;
     config->upload_idle_ms = 30000;

@@ -21,7 +21,7 @@ void fedl_client_config_default(fedl_client_config *cfg)
 {
     const fedl_client_config defaults = {
         .mode = FEDL_CLIENT_RUN,
-        .chunk_bytes_max = FEDLI_CHUNK_BYTES_MAX,
+        .chunk_bytes_max = FEDLI_CHUNK_BYTES_DEFAULT,
         .poll_ms = 30000,
         .reply_timeout_ms = 20000,
         .backoff_ms_min = 1000,

@@ -18,11 +18,13 @@
 #include "fedl/bytes.h"
 #include "fedl/status.h"
 
-#define FEDLI_PROTOCOL_VERSION        1u
-#define FEDLI_ENVELOPE_HEADER_BYTES   16u
-#define FEDLI_FRAME_HEADER_BYTES      20u
-#define FEDLI_CHUNK_BYTES_MAX         61440u /* payload of one frame: a multiple of 64 */
-#define FEDLI_CHUNK_BYTES_MIN         256u
+#define FEDLI_PROTOCOL_VERSION      1u
+#define FEDLI_ENVELOPE_HEADER_BYTES 16u
+#define FEDLI_FRAME_HEADER_BYTES    20u
+#define FEDLI_CHUNK_BYTES_MAX       61440u /* payload of one frame: a multiple of 64 */
+#define FEDLI_CHUNK_BYTES_MIN       256u
+#define FEDLI_CHUNK_BYTES_DEFAULT                                                                  \
+    16384u /* framing < 1 %, and a slow peer holds little memory of the other */
 #define FEDLI_NOISE_MESSAGE_BYTES_MAX 65535u
 /* A frame in one channel record: the record adds its nonce (8 bytes) and its tag (16 bytes). */
 #define FEDLI_FRAME_BYTES_MAX    (FEDLI_NOISE_MESSAGE_BYTES_MAX - 24u)
