@@ -6,6 +6,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,46 @@ static void message_beyond_the_limit_ends_the_connection(void **state)
     assert_int_equal(nng_close(server), 0);
 }
 
+static void count_connection(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    atomic_int *count = context;
+    (void)pipe;
+    (void)event;
+    (void)atomic_fetch_add(count, 1);
+}
+
+/* nng must not dial again by itself: the server sees the connections that were asked for, and no
+ * other. Many times, since nng's pause before it tries is random. */
+static void only_the_machine_dials_again(void **state)
+{
+    (void)state;
+    enum { CONNECTIONS = 30 };
+    char url[FEDL_URL_BYTES_MAX];
+    fedl_nng_client *client = NULL;
+    nng_socket server;
+    nng_msg *message = NULL;
+    static atomic_int seen;
+    static uint8_t much[5000];
+    (void)snprintf(url, sizeof url, "ipc:///tmp/fedl-nng-%d", (int)getpid());
+    assert_int_equal(nng_rep0_open(&server), 0);
+    assert_int_equal(nng_socket_set_ms(server, NNG_OPT_RECVTIMEO, PATIENCE_MS), 0);
+    assert_int_equal(nng_pipe_notify(server, NNG_PIPE_EV_ADD_PRE, count_connection, &seen), 0);
+    assert_int_equal(nng_listen(server, url, NULL, 0), 0);
+    assert_int_equal(fedl_nng_client_create(&client, 1000), FEDL_OK);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        assert_int_equal(fedl_nng_client_connect(client, url), FEDL_OK);
+        assert_int_equal(wait_event(client).kind, FEDL_NNG_CONNECTED);
+        assert_int_equal(fedl_nng_client_send(client, fedl_bytes_of("much", 4)), FEDL_OK);
+        assert_int_equal(nng_recvmsg(server, &message, 0), 0);
+        assert_int_equal(nng_msg_append(message, much, sizeof much), 0);
+        assert_int_equal(nng_sendmsg(server, message, 0), 0);
+        assert_int_equal(wait_event(client).kind, FEDL_NNG_DISCONNECTED);
+    }
+    fedl_nng_client_destroy(client);
+    assert_int_equal(nng_close(server), 0);
+    assert_int_equal(atomic_load(&seen), CONNECTIONS);
+}
+
 static void nobody_listens(void **state)
 {
     (void)state;
@@ -181,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_and_replies),
         cmocka_unit_test(message_beyond_the_limit_ends_the_connection),
+        cmocka_unit_test(only_the_machine_dials_again),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(closing_while_connecting_ends_it),
         cmocka_unit_test(addresses_as_people_write_them),

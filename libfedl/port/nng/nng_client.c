@@ -25,6 +25,7 @@ typedef struct notice {
 /* What threads may outlive is passed by value: everything they need. */
 typedef struct dial_job {
     nng_socket socket;
+    nng_dialer dialer; /* written before it is started, so before any pipe exists */
     uint32_t generation;
     int notify_fd;
     char url[FEDL_URL_BYTES_MAX];
@@ -57,21 +58,28 @@ static void tell(int fd, uint32_t generation, int32_t error)
 static void *dial(void *context)
 {
     dial_job *job = context;
-    nng_dialer dialer;
-    int error = nng_dialer_create(&dialer, job->socket, job->url);
+    int error = nng_dialer_create(&job->dialer, job->socket, job->url);
     if (error == 0) {
-        error = nng_dialer_start(dialer, 0); /* waits for the connection, or for its failure */
+        error = nng_dialer_start(job->dialer, 0); /* waits for the connection, or its failure */
     }
     tell(job->notify_fd, job->generation, (int32_t)error);
     return NULL;
 }
 
-/* The pipe ended; nng would try again by itself after an hour, the machine decides earlier. */
+/*
+ * The pipe ended. The dialer goes with it, since only the machine decides when to try again:
+ * RECONNMINT alone does not stop nng. Up to 1.5.2 it takes a random word modulo the pause as a
+ * SIGNED number, so that every second time the pause is negative and nng dials again at once. Such
+ * a connection surprises the server, and leaks inside nng when the socket closes while the two
+ * sides still greet each other (the pipe then waits for a match for ever). This runs before nng
+ * starts the timer; closing a dialer neither waits nor takes the lock that callbacks run under.
+ */
 static void on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     const dial_job *job = context;
     (void)pipe;
     (void)event;
+    (void)nng_dialer_close(job->dialer);
     tell(job->notify_fd, job->generation, GONE);
 }
 
