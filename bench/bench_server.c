@@ -93,7 +93,8 @@ static void must_run(char *const argv[])
 }
 
 /* Runs a command and gives back the first line that it prints. */
-static void ask(char *line, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void ask(char *line, size_t size, const char *format,
+                                                      ...)
 {
     char command[1024];
     va_list arguments;
