@@ -18,32 +18,6 @@ void agent_data_close(agent_data *data)
     data->config = NULL;
 }
 
-static fedl_status keep_rows(fedl_table *table, const agent_options *options,
-                             char text[FEDL_SOURCE_TEXT_BYTES])
-{
-    fedl_partition partition;
-    const uint32_t *rows = NULL;
-    uint32_t count = 0;
-    if (options->rows_path == NULL) {
-        return FEDL_OK;
-    }
-    fedl_status status = fedl_partition_read(&partition, options->rows_path, text);
-    if (status != FEDL_OK) {
-        return status;
-    }
-    status = fedl_partition_client(&partition, &rows, &count, options->rows_client,
-                                   table->row_count, text);
-    if (status == FEDL_OK) {
-        status = fedl_table_keep(table, rows, count);
-        if (status != FEDL_OK) {
-            (void)fedli_source_fail(text, status, "%s: %s", options->rows_path,
-                                    fedl_status_text(status));
-        }
-    }
-    fedl_partition_free(&partition);
-    return status;
-}
-
 static bool same(const agent_data *data, const fedl_plan *plan)
 {
     return data->table != NULL && data->text_size == plan->data.size &&
@@ -55,6 +29,7 @@ fedl_status agent_data_open(agent_data *data, const agent_options *options, cons
                             bool labels_optional, char text[FEDL_SOURCE_TEXT_BYTES])
 {
     fedl_plan_error error;
+    fedl_partition partition = {0};
     if (same(data, plan)) {
         return FEDL_OK;
     }
@@ -66,17 +41,22 @@ fedl_status agent_data_open(agent_data *data, const agent_options *options, cons
     fedl_status status = fedl_plan_data_parse(data->config, plan->data, &error);
     if (status != FEDL_OK) {
         (void)fedli_source_fail(text, status, "the task's [data] section: %s", error.text);
-    } else {
+    } else if (options->rows_path != NULL) {
+        status = fedl_partition_read(&partition, options->rows_path, text);
+    }
+    if (status == FEDL_OK) {
         const fedl_source_request request = {
             .data = data->config,
             .model = &plan->model,
             .path = data->config->format == FEDL_DATA_IDX ? options->images : options->csv,
             .labels_path = options->labels,
-            .labels_optional = labels_optional};
+            .labels_optional = labels_optional,
+            .partition = options->rows_path == NULL ? NULL : &partition,
+            .partition_client = options->rows_client};
         status = fedl_source_open(&data->table, &request, text);
     }
-    if (status == FEDL_OK) {
-        status = keep_rows(data->table, options, text);
+    if (options->rows_path != NULL) {
+        fedl_partition_free(&partition);
     }
     if (status != FEDL_OK) {
         agent_data_close(data);

@@ -291,6 +291,9 @@ static fedl_status csv_open(fedl_table **table, const fedl_source_request *reque
         status = read_rows(load);
     }
     if (status == FEDL_OK) {
+        status = fedli_source_keep(load->table, request, text);
+    }
+    if (status == FEDL_OK) {
         *table = load->table;
     } else {
         fedl_table_destroy(load->table);

@@ -4,21 +4,29 @@
  * values. We read unsigned bytes (type 8): images of any shape, flattened, and labels of rank 1.
  * Source: the description on the MNIST page (Y. LeCun, C. Cortes, C. Burges).
  *
+ * Only the wanted rows are read, straight into the table, so ten devices with a tenth of a file
+ * each need the memory of one. Rejected: mapping the file; scattered rows touch every page of it.
+ *
  * Labels are class indices. A model that reconstructs its input needs no labels.
  */
 #include "source.h"
 
 #include "fedl/normalise.h"
+#include "partition_file.h"
+#include "posix/durable_file.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define IDX_TYPE_U8   8u
 #define IDX_RANK_MAX  8u
 #define IDX_HEAD_SIZE 4u
 
+#define IDX_HEAD_MAX (IDX_HEAD_SIZE + 4u * IDX_RANK_MAX)
+
 typedef struct idx_file {
-    uint8_t *bytes; /* the whole file */
-    const uint8_t *values;
+    int fd; /* −1: none */
+    size_t header_size;
     uint32_t count;      /* first size: rows */
     uint64_t row_values; /* product of the others */
 } idx_file;
@@ -28,10 +36,10 @@ static uint32_t load_be32(const uint8_t *p)
     return ((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) | p[3];
 }
 
-static fedl_status idx_parse(idx_file *file, size_t size, const char *path, const char *what,
-                             char text[FEDL_SOURCE_TEXT_BYTES])
+/* p: as much of the file's head as there is, up to IDX_HEAD_MAX. */
+static fedl_status idx_parse(idx_file *file, const uint8_t *p, size_t size, const char *path,
+                             const char *what, char text[FEDL_SOURCE_TEXT_BYTES])
 {
-    const uint8_t *p = file->bytes;
     if (size < IDX_HEAD_SIZE) {
         return fedli_source_fail(text, FEDL_ERR_TRUNCATED,
                                  "%s: %zu bytes are too few for an IDX header: fetch the %s again",
@@ -56,7 +64,7 @@ static fedl_status idx_parse(idx_file *file, size_t size, const char *path, cons
                                  "%s: the file ends inside its header: fetch the %s again", path,
                                  what);
     }
-    file->values = p + header_size;
+    file->header_size = header_size;
     file->count = load_be32(p + IDX_HEAD_SIZE);
     file->row_values = 1;
     for (uint32_t i = 1; i < rank; i++) {
@@ -92,43 +100,70 @@ static fedl_status idx_parse(idx_file *file, size_t size, const char *path, cons
     return FEDL_OK;
 }
 
-static fedl_status idx_read(idx_file *file, const char *path, const char *what,
-                            char text[FEDL_SOURCE_TEXT_BYTES])
+static fedl_status idx_begin(idx_file *file, const char *path, const char *what,
+                             char text[FEDL_SOURCE_TEXT_BYTES])
 {
+    uint8_t head[IDX_HEAD_MAX];
+    size_t head_size = sizeof head;
     size_t size = 0;
-    fedl_status status = fedli_source_file(&file->bytes, &size, path, what, text);
-    if (status != FEDL_OK) {
-        return status;
-    }
-    status = idx_parse(file, size, path, what, text);
-    if (status != FEDL_OK) {
-        free(file->bytes);
-        file->bytes = NULL;
-    }
-    return status;
+    const fedl_status status =
+        fedli_source_begin(&file->fd, &size, head, &head_size, path, what, text);
+    return status == FEDL_OK ? idx_parse(file, head, size, path, what, text) : status;
 }
 
-/* Pixels become inputs; the value of 255 is 1 whatever exponent the plan chose. */
-static void decode_pixels(fedl_table *table, const idx_file *images)
+/* The wanted rows (NULL: all) of the file, one behind the other. */
+static fedl_status read_rows(uint8_t *out, const idx_file *file, const uint32_t *rows,
+                             uint32_t row_count, const char *path,
+                             char text[FEDL_SOURCE_TEXT_BYTES])
+{
+    const size_t width = (size_t)file->row_values;
+    fedl_status status = FEDL_OK;
+    if (rows == NULL) {
+        status = fedl_file_read_at(file->fd, out, width * row_count, file->header_size);
+    }
+    for (uint32_t i = 0; rows != NULL && i < row_count && status == FEDL_OK; i++) {
+        status = fedl_file_read_at(file->fd, out + i * width, width,
+                                   file->header_size + (uint64_t)width * rows[i]);
+    }
+    return status == FEDL_OK
+               ? status
+               : fedli_source_fail(text, status, "%s: %s", path, fedl_status_text(status));
+}
+
+/* Pixels become inputs, in place; the value of 255 is 1 whatever exponent the plan chose. */
+static void decode_pixels(fedl_table *table)
 {
     const size_t count = (size_t)table->row_count * table->input_count;
+    int8_t mantissa_of[256];
+    for (uint32_t p = 0; p < 256; p++) {
+        mantissa_of[p] = fedl_normalise_pixel((uint8_t)p);
+    }
     for (size_t i = 0; i < count; i++) {
-        table->inputs[i] = fedl_normalise_pixel(images->values[i]);
+        table->inputs[i] = mantissa_of[(uint8_t)table->inputs[i]];
     }
 }
 
-static fedl_status decode_labels(fedl_table *table, const idx_file *labels, const char *path,
-                                 uint32_t class_count, char text[FEDL_SOURCE_TEXT_BYTES])
+static fedl_status decode_labels(fedl_table *table, const idx_file *labels, const uint32_t *rows,
+                                 const char *path, uint32_t class_count,
+                                 char text[FEDL_SOURCE_TEXT_BYTES])
 {
-    for (uint32_t i = 0; i < table->row_count; i++) {
-        if (labels->values[i] >= class_count) {
-            return fedli_source_fail(text, FEDL_ERR_RANGE,
-                                     "%s: label %u in row %u: the model has classes 0 … %u", path,
-                                     labels->values[i], i, class_count - 1u);
-        }
-        table->targets[i] = labels->values[i];
+    /* One byte a row: the whole file is read at once, whichever rows are wanted. */
+    uint8_t *values = malloc(labels->count);
+    if (values == NULL) {
+        return fedli_source_fail(text, FEDL_ERR_NO_MEMORY, "%s: out of memory", path);
     }
-    return FEDL_OK;
+    fedl_status status = read_rows(values, labels, NULL, labels->count, path, text);
+    for (uint32_t i = 0; i < table->row_count && status == FEDL_OK; i++) {
+        const uint32_t row = rows == NULL ? i : rows[i];
+        if (values[row] >= class_count) {
+            status = fedli_source_fail(text, FEDL_ERR_RANGE,
+                                       "%s: label %u in row %u: the model has classes 0 … %u", path,
+                                       values[row], row, class_count - 1u);
+        }
+        table->targets[i] = values[row];
+    }
+    free(values);
+    return status;
 }
 
 static fedl_status check_request(const fedl_source_request *request, bool need_labels,
@@ -169,7 +204,7 @@ static fedl_status check_shapes(const fedl_source_request *request, const idx_fi
     if (images->count == 0) {
         return fedli_source_fail(text, FEDL_ERR_MISMATCH, "%s: holds no image", request->path);
     }
-    if (labels->bytes == NULL) {
+    if (labels->fd < 0) {
         return FEDL_OK;
     }
     if (labels->row_values != 1) {
@@ -192,21 +227,29 @@ static fedl_status build(fedl_table **table, const fedl_source_request *request,
                          char text[FEDL_SOURCE_TEXT_BYTES])
 {
     fedl_table *made = NULL;
+    const uint32_t *rows = NULL; /* all */
+    uint32_t row_count = images->count;
     fedl_status status = check_shapes(request, images, labels, text);
+    if (status == FEDL_OK && request->partition != NULL) {
+        status = fedl_partition_client(request->partition, &rows, &row_count,
+                                       request->partition_client, images->count, text);
+    }
     if (status != FEDL_OK) {
         return status;
     }
-    status =
-        fedl_table_create(&made, images->count, request->model->input_count, labels->bytes != NULL);
+    status = fedl_table_create(&made, row_count, request->model->input_count, labels->fd >= 0);
     if (status != FEDL_OK) {
         return fedli_source_fail(text, status, "%s: %s", request->path, fedl_status_text(status));
     }
-    made->row_count = images->count;
+    made->row_count = row_count;
     made->input_exp = request->model->input_exp;
-    made->reconstruct = labels->bytes == NULL && fedli_source_reconstructs(request->model);
-    decode_pixels(made, images);
-    if (labels->bytes != NULL) {
-        status = decode_labels(made, labels, request->labels_path,
+    made->reconstruct = labels->fd < 0 && fedli_source_reconstructs(request->model);
+    status = read_rows((uint8_t *)made->inputs, images, rows, row_count, request->path, text);
+    if (status == FEDL_OK) {
+        decode_pixels(made);
+    }
+    if (status == FEDL_OK && labels->fd >= 0) {
+        status = decode_labels(made, labels, rows, request->labels_path,
                                fedl_model_output_count(request->model), text);
     }
     if (status != FEDL_OK) {
@@ -217,24 +260,31 @@ static fedl_status build(fedl_table **table, const fedl_source_request *request,
     return FEDL_OK;
 }
 
+static void end(const idx_file *file)
+{
+    if (file->fd >= 0) {
+        (void)close(file->fd);
+    }
+}
+
 static fedl_status idx_open(fedl_table **table, const fedl_source_request *request,
                             char text[FEDL_SOURCE_TEXT_BYTES])
 {
     const bool reconstruct = fedli_source_reconstructs(request->model);
-    idx_file images = {0};
-    idx_file labels = {0};
+    idx_file images = {.fd = -1};
+    idx_file labels = {.fd = -1};
     fedl_status status = check_request(request, !request->labels_optional && !reconstruct, text);
     if (status == FEDL_OK) {
-        status = idx_read(&images, request->path, "images", text);
+        status = idx_begin(&images, request->path, "images", text);
     }
     if (status == FEDL_OK && request->labels_path != NULL && !reconstruct) {
-        status = idx_read(&labels, request->labels_path, "labels", text);
+        status = idx_begin(&labels, request->labels_path, "labels", text);
     }
     if (status == FEDL_OK) {
         status = build(table, request, &images, &labels, text);
     }
-    free(images.bytes);
-    free(labels.bytes);
+    end(&images);
+    end(&labels);
     return status;
 }
 

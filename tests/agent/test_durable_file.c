@@ -5,6 +5,7 @@
 #include "scratch_file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void replace_then_read(void **state)
 {
@@ -66,12 +67,34 @@ static void errors_keep_the_old_content(void **state)
     assert_null(data);
 }
 
+static void parts_of_a_file(void **state)
+{
+    (void)state;
+    uint8_t part[4];
+    int fd = -1;
+    size_t size = 0;
+    const char *path = scratch_write("parts", "0123456789", 10);
+    assert_int_equal(fedl_file_open(&fd, &size, path, 9), FEDL_ERR_FULL);
+    assert_int_equal(fedl_file_open(&fd, &size, scratch_folder, 100), FEDL_ERR_FORMAT);
+    assert_int_equal(fedl_file_open(&fd, &size, scratch_path("none"), 100), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(fd, -1);
+    path = scratch_path("parts");
+    assert_int_equal(fedl_file_open(&fd, &size, path, 10), FEDL_OK);
+    assert_int_equal(size, 10);
+    assert_int_equal(fedl_file_read_at(fd, part, 4, 6), FEDL_OK);
+    assert_memory_equal(part, "6789", 4);
+    assert_int_equal(fedl_file_read_at(fd, part, 4, 7), FEDL_ERR_TRUNCATED);
+    (void)close(fd);
+    assert_int_equal(fedl_file_read_at(-1, part, 4, 0), FEDL_ERR_IO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replace_then_read),
         cmocka_unit_test(left_over_temporary_does_not_disturb),
         cmocka_unit_test(errors_keep_the_old_content),
+        cmocka_unit_test(parts_of_a_file),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }

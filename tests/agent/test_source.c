@@ -6,11 +6,14 @@
 #include "cmocka_all.h"
 
 #include "fedl/normalise.h"
+#include "partition_file.h"
 #include "scratch_file.h"
 #include "source.h"
 
 static char text[FEDL_SOURCE_TEXT_BYTES];
 static fedl_data_config data;
+static const fedl_partition *partition; /* NULL: all rows */
+static uint32_t partition_client;
 static fedl_model_spec model;
 
 static void set_model(uint32_t inputs, uint32_t outputs, fedl_loss_kind loss)
@@ -39,7 +42,8 @@ static void set_csv(const char *columns[], uint32_t count, const char *label)
 
 static fedl_status try_open(fedl_table **table, const char *path, const char *labels, bool optional)
 {
-    const fedl_source_request request = {&data, &model, path, labels, optional};
+    const fedl_source_request request = {&data,     &model,          path, labels, optional,
+                                         partition, partition_client};
     memset(text, 0, sizeof text);
     const fedl_status status = fedl_source_open(table, &request, text);
     if (status != FEDL_OK) {
@@ -94,6 +98,45 @@ static void idx_reads_pixels_and_labels(void **state)
     assert_int_equal(try_open(&table, image_path, NULL, false), FEDL_OK);
     assert_true(table->reconstruct);
     fedl_table_destroy(table);
+}
+
+/* Rows 1 and 3 belong to client 1, row 2 to client 0, row 0 to nobody; client 2 has none. */
+static const uint32_t owners[] = {FEDL_PARTITION_NOBODY, 1, 0, 1};
+
+static void idx_reads_a_clients_rows_only(void **state)
+{
+    (void)state;
+    memset(&data, 0, sizeof data);
+    data.format = FEDL_DATA_IDX;
+    set_model(4, 3, FEDL_LOSS_SOFTMAX_CE);
+    fedl_partition split = {0};
+    fedl_table *table = NULL;
+    uint8_t bad_labels[sizeof labels];
+    memcpy(bad_labels, labels, sizeof labels);
+    bad_labels[8] = 200; /* row 0: nobody's */
+    const char *image_path = scratch_write("images", images, sizeof images);
+    const char *label_path = scratch_write("labels", bad_labels, sizeof bad_labels);
+    assert_int_equal(fedl_partition_make(&split, owners, 4, 3), FEDL_OK);
+    partition = &split;
+    partition_client = 1;
+    assert_int_equal(try_open(&table, image_path, label_path, false), FEDL_OK);
+    assert_int_equal(table->row_count, 2);
+    for (uint32_t i = 0; i < 8; i++) {
+        const uint32_t row = i < 4 ? 1 : 3;
+        assert_int_equal(table->inputs[i], fedl_normalise_pixel(images[16 + row * 4 + i % 4]));
+    }
+    assert_int_equal(table->targets[0], labels[8 + 1]);
+    assert_int_equal(table->targets[1], labels[8 + 3]);
+    fedl_table_destroy(table);
+    partition_client = 2;
+    refused(image_path, label_path, FEDL_ERR_RANGE, "client 2 of the partition has no row");
+    partition_client = 3;
+    refused(image_path, label_path, FEDL_ERR_RANGE, "clients 0 … 2");
+    fedl_partition_free(&split);
+    assert_int_equal(fedl_partition_make(&split, owners, 3, 3), FEDL_OK);
+    refused(image_path, label_path, FEDL_ERR_MISMATCH, "the partition is for 3 rows");
+    fedl_partition_free(&split);
+    partition = NULL;
 }
 
 static void idx_faults(void **state)
@@ -343,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idx_reads_pixels_and_labels),
+        cmocka_unit_test(idx_reads_a_clients_rows_only),
         cmocka_unit_test(idx_faults),
         cmocka_unit_test(csv_reads_columns_by_name),
         cmocka_unit_test(csv_reads_values_and_positions),

@@ -54,28 +54,61 @@ static fedl_status read_fully(int fd, uint8_t *data, size_t size, size_t *got)
     return FEDL_OK;
 }
 
-fedl_status fedl_file_read(uint8_t **data, size_t *size, const char *path, size_t bytes_max)
+fedl_status fedl_file_open(int *fd, size_t *size, const char *path, size_t bytes_max)
 {
     /* O_NONBLOCK: opening a pipe must not wait for a writer; regular files don't care. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
+    const int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened < 0) {
         return fedl_status_of_errno(errno);
     }
     struct stat info;
     fedl_status status = FEDL_OK;
-    uint8_t *block = NULL;
-    size_t got = 0;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(opened, &info) != 0) {
         status = fedl_status_of_errno(errno);
     } else if (!S_ISREG(info.st_mode)) {
         status = FEDL_ERR_FORMAT;
     } else if ((uint64_t)info.st_size > bytes_max) {
         status = FEDL_ERR_FULL;
-    } else if ((block = malloc((size_t)info.st_size + 1u)) == NULL) {
-        status = FEDL_ERR_NO_MEMORY;
-    } else {
-        status = read_fully(fd, block, (size_t)info.st_size, &got);
     }
+    if (status != FEDL_OK) {
+        close(opened);
+        return status;
+    }
+    *fd = opened;
+    *size = (size_t)info.st_size;
+    return FEDL_OK;
+}
+
+fedl_status fedl_file_read_at(int fd, uint8_t *data, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t n = pread(fd, data + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return fedl_status_of_errno(errno);
+        }
+        if (n == 0) {
+            return FEDL_ERR_TRUNCATED;
+        }
+        done += (size_t)n;
+    }
+    return FEDL_OK;
+}
+
+fedl_status fedl_file_read(uint8_t **data, size_t *size, const char *path, size_t bytes_max)
+{
+    int fd = -1;
+    size_t file_size = 0;
+    size_t got = 0;
+    fedl_status status = fedl_file_open(&fd, &file_size, path, bytes_max);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    uint8_t *block = malloc(file_size + 1u);
+    status = block == NULL ? FEDL_ERR_NO_MEMORY : read_fully(fd, block, file_size, &got);
     close(fd);
     if (status != FEDL_OK) {
         free(block);

@@ -20,6 +20,15 @@
 FEDL_NODISCARD fedl_status fedl_file_read(uint8_t **data, size_t *size, const char *path,
                                           size_t bytes_max);
 
+/** Opens a regular file for fedl_file_read_at(); the caller closes *fd. Errors: ERR_NOT_FOUND,
+ * ERR_READ_ONLY (no permission), ERR_FORMAT (a folder, a pipe, a device), ERR_FULL (larger than
+ * bytes_max), ERR_IO. */
+FEDL_NODISCARD fedl_status fedl_file_open(int *fd, size_t *size, const char *path,
+                                          size_t bytes_max);
+/** Reads exactly size bytes from offset on. Errors: ERR_TRUNCATED (the file ends earlier: it was
+ * cut after it was opened), ERR_IO. data may be written partly on errors. */
+FEDL_NODISCARD fedl_status fedl_file_read_at(int fd, uint8_t *data, size_t size, uint64_t offset);
+
 /**
  * Replaces path by bytes: writes path.tmp, fsync, rename, fsync of the folder. mode = permission
  * bits of the new file (0600 for secrets). When it returns FEDL_OK the new content is durable; on
