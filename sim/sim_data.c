@@ -32,33 +32,49 @@ fedl_status fedl_sim_data_plan(fedl_sim_data *data, const char *path,
                              : fedl_sim_fail(text, status, "plan %s: %s", path, error.text);
 }
 
-/* The folder of a data file names the data set that scripts/fetch-data knows. */
-static fedl_status check_present(const char *path, char text[FEDL_SIM_TEXT_BYTES])
+/* The folder of a data file names its data set; NULL when scripts/fetch-data does not know it. */
+static const char *known_data_set(const char *path)
 {
-    if (path[0] == '\0' || access(path, F_OK) == 0) {
-        return FEDL_OK;
-    }
+    static const char *const names[] = {"fashion-mnist", "digits", "breast-cancer", "heart-disease",
+                                        "mnist"};
     const char *end = strrchr(path, '/');
     const char *begin = end;
     while (begin != NULL && begin > path && begin[-1] != '/') {
         begin--;
     }
-    if (end == NULL || begin == end) {
+    for (size_t i = 0; begin != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) == (size_t)(end - begin) &&
+            memcmp(names[i], begin, strlen(names[i])) == 0) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
+/* key: of [experiment], the one that names the file. */
+static fedl_status check_present(const char *path, const char *key, char text[FEDL_SIM_TEXT_BYTES])
+{
+    if (path[0] == '\0' || access(path, F_OK) == 0) {
+        return FEDL_OK;
+    }
+    const char *name = known_data_set(path);
+    if (name == NULL) {
         return fedl_sim_fail(text, FEDL_ERR_NOT_FOUND,
-                             "data file %s is not there: see [experiment] in the plan", path);
+                             "data file %s is not there: '%s' in [experiment] of the plan names it",
+                             path, key);
     }
     return fedl_sim_fail(text, FEDL_ERR_NOT_FOUND,
-                         "data file %s is not there: run scripts/fetch-data %.*s from the "
-                         "project's folder",
-                         path, (int)(end - begin), begin);
+                         "data file %s is not there: run scripts/fetch-data %s from the project's "
+                         "folder",
+                         path, name);
 }
 
 static fedl_status open_table(fedl_table **table, const fedl_sim_data *data, const char *path,
-                              const char *labels_path, char text[FEDL_SIM_TEXT_BYTES])
+                              const char *labels_path, bool test, char text[FEDL_SIM_TEXT_BYTES])
 {
-    fedl_status status = check_present(path, text);
+    fedl_status status = check_present(path, test ? "test" : "train", text);
     if (status == FEDL_OK) {
-        status = check_present(labels_path, text);
+        status = check_present(labels_path, test ? "test_labels" : "train_labels", text);
     }
     if (status != FEDL_OK) {
         return status;
@@ -83,11 +99,11 @@ fedl_status fedl_sim_data_tables(fedl_sim_data *data, bool with_test,
                              "simulate with",
                              data->plan_path);
     }
-    fedl_status status =
-        open_table(&data->train, data, experiment->train_path, experiment->train_labels_path, text);
+    fedl_status status = open_table(&data->train, data, experiment->train_path,
+                                    experiment->train_labels_path, false, text);
     if (status == FEDL_OK && with_test && experiment->test_path[0] != '\0') {
         status = open_table(&data->test, data, experiment->test_path, experiment->test_labels_path,
-                            text);
+                            true, text);
     }
     return status;
 }

@@ -66,7 +66,7 @@ rmdir "$box/wrong.ini"
 refused 'trian' 'did you mean \[train\]' -- "$BIN/fedl-sim" run "$box/plan.ini" --set trian.lr=1 --quiet
 refused "epoch'" "did you mean 'epochs'" -- "$BIN/fedl-sim" run "$box/plan.ini" --set train.epoch=1 --quiet
 wrong 's|^train  *= .*|train = nowhere|'
-refused nowhere 'is not there' 'fetch-data' -- "$BIN/fedl-sim" run "$box/wrong.ini" --quiet
+refused nowhere 'is not there' 'names it' -- "$BIN/fedl-sim" run "$box/wrong.ini" --quiet
 
 good_run 2
 refused_with 4 'already' 'this name' 'another name' -- "$BIN/fedl" --home "$box/server" task add "$box/plan.ini"

@@ -270,7 +270,12 @@ static void test_errors_name_place_and_remedy(void **state)
     const char *const no_data[] = {"run", fixture.plan_path, "--set",
                                    "experiment.train=.cache/data/nowhere/images", NULL};
     assert_int_equal(run(no_data, said), FEDL_SIM_EXIT_DATA);
-    assert_non_null(strstr(said, "scripts/fetch-data nowhere"));
+    assert_non_null(strstr(said, "'train' in [experiment]"));
+    assert_null(strstr(said, "fetch-data"));
+    const char *const known[] = {"run", fixture.plan_path, "--set",
+                                 "experiment.train=.cache/nowhere/digits/images", NULL};
+    assert_int_equal(run(known, said), FEDL_SIM_EXIT_DATA);
+    assert_non_null(strstr(said, "scripts/fetch-data digits from"));
     const char *const too_many[] = {"run", fixture.plan_path, "--set", "experiment.clients=100",
                                     NULL};
     assert_int_equal(run(too_many, said), FEDL_SIM_EXIT_DATA);
