@@ -13,6 +13,7 @@
  */
 #include "secure/channel.h"
 #include "secure/noise.h"
+#include "secure/prologue.h"
 #include "sodium/crypto_sodium.h"
 
 #include <stdio.h>
@@ -62,7 +63,9 @@ static void must(bool good, const char *what)
 static void handshake(const uint8_t secrets[4][32], const uint8_t server_public[32])
 {
     const fedl_crypto *crypto = fedl_crypto_sodium();
-    const fedl_bytes prologue = fedl_bytes_of("fedl/1 benchmark fleet", 22);
+    static const uint8_t fleet_id[16] = "benchmark fleet";
+    uint8_t prologue_bytes[FEDLI_PROLOGUE_BYTES_MAX];
+    const fedl_bytes prologue = fedli_prologue_encode(prologue_bytes, fleet_id);
     const fedl_bytes none = {NULL, 0};
     fedli_noise device;
     fedli_noise server;
