@@ -59,7 +59,9 @@ typedef struct fedl_coord_config {
     uint32_t poll_ms_max; /* longest long-poll */
     uint32_t session_idle_ms; /* a session unused for longer may be dropped */
     uint32_t upload_idle_ms;  /* a slot unused for longer may be taken by another device */
-    uint32_t refusals_per_s; /* generic refusals answered per second; more are dropped in silence */
+    uint32_t refusals_per_s;  /* failed handshakes and forged records that get the generic refusal
+                                 each second; more are dropped in silence. Unknown sessions have a
+                                 ration of their own: max(1000, sessions_max / 4) */
 } fedl_coord_config;
 
 void fedl_coord_config_default(fedl_coord_config *cfg);

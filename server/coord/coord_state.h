@@ -172,6 +172,12 @@ typedef struct fedli_task {
     bool admin_out;
 } fedli_task;
 
+/* Answers given within the second that began at since_ns. */
+typedef struct fedli_ration {
+    fedl_instant_ns since_ns;
+    uint32_t count;
+} fedli_ration;
+
 typedef struct fedli_coord_state {
     fedl_coord_config cfg;
     const fedl_crypto *crypto;
@@ -205,8 +211,8 @@ typedef struct fedli_coord_state {
     uint32_t sweep_next;
     fedl_instant_ns poll_next_ns; /* no parked request ends before this */
 
-    fedl_instant_ns refusal_since_ns;
-    uint32_t refusal_count;
+    fedli_ration refusals;         /* failed handshakes, forged records */
+    fedli_ration unknown_sessions; /* apart: strangers must not silence them after a restart */
     fedl_coord_counters counters;
     bool started;
     bool more; /* something did not fit into the last step */
@@ -242,6 +248,14 @@ void fedli_outbox_send(fedli_coord_state *c, uint64_t request, size_t size);
 /** One generic refusal, or silence when too many were sent this second; why goes to the log only.
  */
 void fedli_outbox_refuse(fedli_coord_state *c, uint64_t request, fedl_status why);
+/**
+ * A message for a session that is not there: after a restart that is what every device sends, and
+ * the refusal is what makes it come anew at once. Its own ration: a quarter of sessions_max per
+ * second, 1000 at least.
+ */
+void fedli_outbox_refuse_unknown(fedli_coord_state *c, uint64_t request);
+/** Bytes that are no envelope of ours get no answer, and take nothing from any ration. */
+void fedli_outbox_ignore(fedli_coord_state *c, uint64_t request, fedl_status why);
 /** As refuse, but never rate-limited: for requests that the server has held. */
 void fedli_outbox_refuse_held(fedli_coord_state *c, uint64_t request);
 /** Seals message for the session, answers its request under way and keeps small replies. */

@@ -139,7 +139,7 @@ void fedli_enrol_finish(fedli_coord_state *c, const fedli_envelope *envelope)
         return;
     }
     if (s == NULL || s->state != FEDLI_SESSION_JOINING) {
-        fedli_outbox_refuse(c, c->event->request, FEDL_ERR_NOT_FOUND);
+        fedli_outbox_refuse_unknown(c, c->event->request);
         return;
     }
     fedl_message message;

@@ -92,20 +92,40 @@ void fedli_outbox_refuse_held(fedli_coord_state *c, uint64_t request)
     fedli_outbox_send(c, request, FEDLI_ENVELOPE_HEADER_BYTES);
 }
 
-void fedli_outbox_refuse(fedli_coord_state *c, uint64_t request, fedl_status why)
+static void refuse_within(fedli_coord_state *c, fedli_ration *ration, uint32_t per_s,
+                          uint64_t request, fedl_status why)
 {
-    if (c->now_ns - c->refusal_since_ns >= 1000000000 || c->now_ns < c->refusal_since_ns) {
-        c->refusal_since_ns = c->now_ns;
-        c->refusal_count = 0;
+    if (c->now_ns - ration->since_ns >= 1000000000 || c->now_ns < ration->since_ns) {
+        ration->since_ns = c->now_ns;
+        ration->count = 0;
     }
-    if (c->refusal_count >= c->cfg.refusals_per_s) {
+    if (ration->count >= per_s) {
         c->counters.refusals++;
         fedli_outbox_drop(c, request);
         return;
     }
-    c->refusal_count++;
+    ration->count++;
     fedli_outbox_log(c, FEDL_LOG_REFUSED)->status = why;
     fedli_outbox_refuse_held(c, request);
+}
+
+void fedli_outbox_refuse(fedli_coord_state *c, uint64_t request, fedl_status why)
+{
+    refuse_within(c, &c->refusals, c->cfg.refusals_per_s, request, why);
+}
+
+void fedli_outbox_refuse_unknown(fedli_coord_state *c, uint64_t request)
+{
+    const uint32_t quarter = c->cfg.sessions_max / 4u;
+    refuse_within(c, &c->unknown_sessions, quarter > 1000u ? quarter : 1000u, request,
+                  FEDL_ERR_NOT_FOUND);
+}
+
+void fedli_outbox_ignore(fedli_coord_state *c, uint64_t request, fedl_status why)
+{
+    c->counters.refusals++;
+    fedli_outbox_log(c, FEDL_LOG_REFUSED)->status = why;
+    fedli_outbox_drop(c, request);
 }
 
 void fedli_outbox_reply(fedli_coord_state *c, uint32_t slot, fedl_message *message)

@@ -4,9 +4,9 @@
  *
  * IK message 1 can be replayed by anybody who saw it, so it changes nothing that a device could
  * notice: it makes a half-open session, which becomes the device's session with its first good
- * record, for only the true device can have made that. All that is wrong before a record has been
- * authenticated gets the one generic refusal; all that is wrong afterwards gets a REJECT inside the
- * channel.
+ * record, for only the true device can have made that. What is no envelope gets no answer; all that
+ * is wrong before a record has been authenticated gets the one generic refusal; all that is wrong
+ * afterwards gets a REJECT inside the channel.
  *
  * Repeated requests: the identical record (same nonce) is answered with the identical reply when
  * that was small enough to keep, else with silence; a record with a new nonce but the request id of
@@ -179,7 +179,7 @@ static void on_record(fedli_coord_state *c, const fedli_envelope *envelope)
     size_t size = 0;
     fedli_session *s = fedli_session_find(c, envelope->session_id, &slot);
     if (s == NULL || (s->state != FEDLI_SESSION_HALF && s->state != FEDLI_SESSION_LIVE)) {
-        fedli_outbox_refuse(c, c->event->request, FEDL_ERR_NOT_FOUND);
+        fedli_outbox_refuse_unknown(c, c->event->request);
         return;
     }
     const fedli_device *d = fedli_device_find(c, s->device_id);
@@ -207,7 +207,7 @@ void fedli_session_on_message(fedli_coord_state *c)
     c->counters.bytes_in += c->event->bytes.size;
     const fedl_status status = fedli_envelope_decode(&envelope, c->event->bytes);
     if (status != FEDL_OK) {
-        fedli_outbox_refuse(c, c->event->request, status);
+        fedli_outbox_ignore(c, c->event->request, status);
         return;
     }
     switch (envelope.kind) {
@@ -224,7 +224,7 @@ void fedli_session_on_message(fedli_coord_state *c)
         on_record(c, &envelope);
         return;
     case FEDLI_ENVELOPE_REFUSE:
-        fedli_outbox_refuse(c, c->event->request, FEDL_ERR_FORMAT);
+        fedli_outbox_ignore(c, c->event->request, FEDL_ERR_FORMAT); /* only the server says it */
         return;
     }
     FEDLI_CHECK(false);

@@ -163,7 +163,7 @@ static void a_new_request_takes_the_place_of_the_parked_one(void **state)
     world_run_ms(&w, 20000); /* an answer to a gone request would fail here */
 }
 
-static void garbage_is_refused_at_any_size(void **state)
+static void garbage_gets_no_answer_at_any_size(void **state)
 {
     (void)state;
     static uint8_t bytes[FEDLI_ENVELOPE_BYTES_MAX + 100];
@@ -175,7 +175,7 @@ static void garbage_is_refused_at_any_size(void **state)
     }
     for (size_t size = 0; size < 200; size++) {
         device_send_raw(&w, d, bytes, size);
-        assert_int_equal(d->answer, ANSWER_REFUSED);
+        assert_int_equal(d->answer, ANSWER_DROPPED);
     }
     const uint8_t kinds[] = {0, 1, 2, 3, 4, 5, 6, 255};
     for (size_t k = 0; k < sizeof kinds; k++) {
@@ -315,25 +315,63 @@ static void versions_are_negotiated_by_name(void **state)
     assert_true(device_got(d, FEDL_MESSAGE_WAIT));
 }
 
+/* An envelope that decodes, of any kind: with a body of zeros, to the session 77. */
+static answer_kind poke(device *d, fedli_envelope_kind kind)
+{
+    uint8_t bytes[FEDLI_ENVELOPE_HEADER_BYTES + 100] = {0};
+    fedli_envelope_header_encode(bytes, kind, 77);
+    device_send_raw(&w, d, bytes, sizeof bytes);
+    return d->answer;
+}
+
+static uint32_t poke_often(device *d, fedli_envelope_kind kind, uint32_t count)
+{
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        refused += poke(d, kind) == ANSWER_REFUSED ? 1u : 0u;
+        assert_true(d->answer == ANSWER_REFUSED || d->answer == ANSWER_DROPPED);
+    }
+    return refused;
+}
+
 static void refusals_are_rationed(void **state)
 {
     (void)state;
     fedl_coord_config cfg;
-    uint32_t refused = 0;
     world_config(&cfg);
     cfg.refusals_per_s = 5;
     world_close(&w);
     world_open(&w, &cfg);
     device *d = world_new_device(&w);
-    for (uint32_t i = 0; i < 20; i++) {
-        device_send_raw(&w, d, "x", 1);
-        refused += d->answer == ANSWER_REFUSED ? 1u : 0u;
-        assert_true(d->answer == ANSWER_REFUSED || d->answer == ANSWER_DROPPED);
-    }
-    assert_int_equal(refused, 5);
+    assert_int_equal(poke_often(d, FEDLI_ENVELOPE_HELLO_IK, 20), 5);
     w.now_ns += 1000000000;
-    device_send_raw(&w, d, "x", 1);
+    assert_int_equal(poke(d, FEDLI_ENVELOPE_HELLO_IK), ANSWER_REFUSED);
+}
+
+/* After a restart each device needs the refusal of its old session to come anew at once. */
+static void strangers_cannot_silence_the_refusal_of_old_sessions(void **state)
+{
+    (void)state;
+    device *d = &w.devices[0];
+    device *stranger = world_new_device(&w);
+    w.cfg.refusals_per_s = 5;
+    device_connect(&w, d);
+    world_restart(&w);
+    for (uint32_t i = 0; i < 3000; i++) {
+        device_send_raw(&w, stranger, "x", 1);
+        assert_int_equal(stranger->answer, ANSWER_DROPPED);
+        assert_int_equal(poke(stranger, FEDLI_ENVELOPE_REFUSE), ANSWER_DROPPED);
+    }
+    assert_int_equal(poke_often(stranger, FEDLI_ENVELOPE_HELLO_IK, 20), 5);
+    device_checkin(&w, d, 0);
     assert_int_equal(d->answer, ANSWER_REFUSED);
+    device_connect(&w, d);
+
+    /* A ration of its own, which in turn takes nothing from the other. */
+    w.now_ns += 1000000000;
+    assert_int_equal(poke_often(stranger, FEDLI_ENVELOPE_RECORD, 1500), 1000);
+    assert_int_equal(poke(stranger, FEDLI_ENVELOPE_FINISH_XX), ANSWER_DROPPED);
+    assert_int_equal(poke_often(stranger, FEDLI_ENVELOPE_HELLO_IK, 20), 5);
 }
 
 int main(void)
@@ -346,13 +384,15 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_new_request_takes_the_place_of_the_parked_one, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(garbage_is_refused_at_any_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(garbage_gets_no_answer_at_any_size, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_decode_is_rejected_inside, setup, teardown),
         cmocka_unit_test_setup_teardown(every_flipped_bit_of_a_record_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(revoking_ends_the_session_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(leaving_is_stored_and_final, setup, teardown),
         cmocka_unit_test_setup_teardown(versions_are_negotiated_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_are_rationed, setup, teardown),
+        cmocka_unit_test_setup_teardown(strangers_cannot_silence_the_refusal_of_old_sessions, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
