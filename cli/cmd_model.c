@@ -80,15 +80,20 @@ int fedl_cmd_model_export(const fedl_arguments *arguments)
         (void)fprintf(stderr, "fedl: model export wants --out FILE\n");
         return FEDL_EXIT_USAGE;
     }
+    char why[FEDL_OUTPUT_TEXT_BYTES];
+    if (fedl_file_output_check(chosen.out, why) != FEDL_OK) {
+        (void)fprintf(stderr, "fedl: %s\n", why);
+        return FEDL_EXIT_FILE;
+    }
     int code = fedl_admin_call(&reply, chosen.home, fedl_request_of("model.export", &chosen),
                                fedl_bytes_of(NULL, 0));
     if (code != FEDL_EXIT_OK) {
         return code;
     }
     const fedl_status status =
-        fedl_file_replace(chosen.out, fedl_bytes_of(reply.payload, reply.payload_bytes), 0644);
+        fedl_file_output(chosen.out, fedl_bytes_of(reply.payload, reply.payload_bytes), 0644);
     if (status != FEDL_OK) {
-        (void)fprintf(stderr, "fedl: %s: %s\n", chosen.out, fedl_status_text(status));
+        (void)fprintf(stderr, "fedl: cannot write %s: %s\n", chosen.out, fedl_status_text(status));
         code = FEDL_EXIT_FILE;
     } else if (chosen.json) {
         fedl_print_object(reply.json, NULL, 0, true);

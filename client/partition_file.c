@@ -214,7 +214,7 @@ fedl_status fedl_partition_write(const fedl_partition *partition, const char *pa
                    : snprintf(lines + at, capacity - at, "%u\n", client_of_row[i]);
         at += (size_t)used;
     }
-    const fedl_status status = fedl_file_replace(path, fedl_bytes_of(lines, at), 0644);
+    const fedl_status status = fedl_file_output(path, fedl_bytes_of(lines, at), 0644);
     free(lines);
     free(client_of_row);
     if (status != FEDL_OK) {

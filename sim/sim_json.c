@@ -102,7 +102,7 @@ fedl_status fedl_sim_json_write(fedl_sim_json *json, const char *path)
     }
     fedl_status status = close_stream(json);
     if (status == FEDL_OK) {
-        status = fedl_file_replace(path, fedl_bytes_of(json->text, json->size), 0644);
+        status = fedl_file_output(path, fedl_bytes_of(json->text, json->size), 0644);
     }
     free(json->text);
     json->text = NULL;

@@ -177,7 +177,7 @@ static int report(const fedl_sim_options *options, run_state *run, const fedl_si
         print_summary(&run->monitor, &totals, outcome, wall_s);
     }
     if (options->model_path != NULL) {
-        status = fedl_file_replace(
+        status = fedl_file_output(
             options->model_path, fedl_bytes_of(run->monitor.model, run->monitor.model_bytes), 0644);
     }
     const char *failed_path = options->model_path;

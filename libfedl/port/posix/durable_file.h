@@ -37,6 +37,27 @@ FEDL_NODISCARD fedl_status fedl_file_read_at(int fd, uint8_t *data, size_t size,
  */
 FEDL_NODISCARD fedl_status fedl_file_replace(const char *path, fedl_bytes bytes, unsigned mode);
 
+/** Room for the line of fedl_file_output_check(). */
+#define FEDL_OUTPUT_TEXT_BYTES 320u
+
+/**
+ * Writes bytes to the file that a user named on a command line. A regular file, or none yet:
+ * replaced as by fedl_file_replace(). A symbolic link stays and what it points to is written. A
+ * device, a pipe or one of this process's own streams (/dev/stdout) is opened and written; a pipe
+ * waits for its reader. Errors: ERR_FORMAT (a folder), ERR_ARGUMENT (an empty name) and those of
+ * fedl_file_replace().
+ */
+FEDL_NODISCARD fedl_status fedl_file_output(const char *path, fedl_bytes bytes, unsigned mode);
+
+/**
+ * Says before a long job whether fedl_file_output() to path can work, and writes nothing. text: on
+ * errors one line that names path and remedy. Errors: ERR_ARGUMENT (empty), ERR_FORMAT (a folder),
+ * ERR_NOT_FOUND (its folder), ERR_READ_ONLY (no permission), ERR_RANGE (path too long), ERR_IO
+ * (links that lead nowhere). A full disk shows only when it is written.
+ */
+FEDL_NODISCARD fedl_status fedl_file_output_check(const char *path,
+                                                  char text[FEDL_OUTPUT_TEXT_BYTES]);
+
 /** The status that says what errno said. */
 fedl_status fedl_status_of_errno(int error);
 
