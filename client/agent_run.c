@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loop: events in, actions out, on one thread. Signals only set a flag and write to a pipe that
- * the wait watches, so a stop comes between two steps or between two slices of training.
+ * the wait watches, so a stop comes between two steps or between two slices of training. A second
+ * signal ends the process at once: every file is replaced whole, so nothing can break.
  */
 #include "agent_run.h"
 
@@ -32,7 +33,9 @@ bool agent_stopped(void)
 static void on_signal(int number)
 {
     const int saved = errno;
-    (void)number;
+    if (stop_flag != 0) {
+        _exit(128 + number); /* whoever asks twice does not want to wait */
+    }
     stop_flag = 1;
     const ssize_t written = write(stop_pipe[1], "!", 1); /* full: the reader wakes anyway */
     (void)written;
@@ -294,11 +297,15 @@ agent_exit agent_run(const agent_options *options, const fedl_crypto *crypto)
     }
     const agent_exit code = a->code;
     fedl_client_deinit(&a->client);
-    fedl_nng_client_destroy(a->nng);
+    const bool closed = fedl_nng_client_destroy(a->nng);
     agent_data_close(&a->data);
     agent_home_close(&a->home);
     free(a->task_block);
     free(a->block);
     free(a);
+    if (!closed) {
+        (void)fflush(NULL);
+        _exit((int)code);
+    }
     return code;
 }

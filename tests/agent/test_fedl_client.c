@@ -10,10 +10,15 @@
 #include "secure/cert.h"
 #include "sodium/crypto_sodium.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define PROGRAM FEDL_BINARY_DIR "/bin/fedl-client"
 
@@ -193,6 +198,48 @@ static void joining_without_a_server(void **state)
     fails(arguments, 20, "mistyped");
 }
 
+/* The agent's last words go into a pipe that nobody reads: one signal can't end it. */
+static void second_signal_ends_it_at_once(void **state)
+{
+    (void)state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char line[256];
+    int out[2];
+    int status = 0;
+    make_home();
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/s", scratch_folder);
+    const int size = snprintf(line, sizeof line, "ipc://%s\n", address.sun_path);
+    assert_int_equal(fedl_file_replace(in_home("server"), fedl_bytes_of(line, (size_t)size), 0600),
+                     FEDL_OK);
+    const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(pipe(out), 0);
+    assert_int_equal(fcntl(out[1], F_SETFL, O_NONBLOCK), 0);
+    while (write(out[1], line, 1) == 1) {
+    }
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(fcntl(out[1], F_SETFL, 0), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        (void)dup2(out[1], STDOUT_FILENO);
+        (void)execl(PROGRAM, PROGRAM, "leave", "--home", in_home("."), (char *)NULL);
+        _exit(99);
+    }
+    assert_true(child > 0);
+    const int peer = accept(listener, NULL, NULL); /* by now it handles signals */
+    assert_true(peer >= 0);
+    assert_int_equal(kill(child, SIGTERM), 0);
+    assert_int_equal(kill(child, SIGINT), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_true(WEXITSTATUS(status) == 128 + SIGINT || WEXITSTATUS(status) == 128 + SIGTERM);
+    (void)close(peer);
+    (void)close(listener);
+    (void)close(out[0]);
+    (void)close(out[1]);
+}
+
 static int begin(void **state)
 {
     return fedl_crypto_sodium_init() == FEDL_OK ? scratch_begin(state) : -1;
@@ -206,6 +253,7 @@ int main(void)
         cmocka_unit_test(homes),
         cmocka_unit_test(second_agent_on_the_same_home),
         cmocka_unit_test(joining_without_a_server),
+        cmocka_unit_test(second_signal_ends_it_at_once),
     };
     return cmocka_run_group_tests(tests, begin, scratch_end);
 }

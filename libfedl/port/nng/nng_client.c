@@ -22,26 +22,37 @@ typedef struct notice {
 
 #define GONE (-1)
 
-/* What threads may outlive is passed by value: everything they need. */
-typedef struct dial_job {
+/* How long close() waits for nng. nng 1.5.2 has a race between nng_close() and a pipe that is being
+ * reaped, after which nng_close() never returns: a lost socket is better than a frozen device. */
+#define CLOSE_WAIT_S 2
+
+/*
+ * One connection: everything that nng's threads, the dialling thread and the closing thread touch.
+ * The closing thread owns it from its start on; whoever is later of that thread and the waiting
+ * owner frees it. Rejected: one struct with the client, which a hanging close would keep alive.
+ */
+typedef struct connection {
     nng_socket socket;
     nng_dialer dialer; /* written before it is started, so before any pipe exists */
     uint32_t generation;
     int notify_fd;
+    int receive_fd;
+    bool dialling; /* dial_thread exists */
+    pthread_t dial_thread;
     char url[FEDL_URL_BYTES_MAX];
-} dial_job;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool closed;    /* under lock: nothing of nng or of a thread touches this any more */
+    bool abandoned; /* under lock: the owner went on without it */
+} connection;
 
 struct fedl_nng_client {
-    nng_socket socket;
-    bool open;      /* socket exists */
-    bool connected; /* CONNECTED was reported */
-    bool thread_running;
-    pthread_t thread;
-    dial_job job;
+    connection *connection; /* NULL: none */
+    bool connected;         /* CONNECTED was reported */
+    bool left_behind;       /* a close did not return in time */
     uint32_t generation;
     int notify_read_fd;
     int notify_write_fd;
-    int receive_fd;
     size_t message_bytes_max;
     nng_msg *message; /* the last one handed out */
 };
@@ -57,12 +68,12 @@ static void tell(int fd, uint32_t generation, int32_t error)
 
 static void *dial(void *context)
 {
-    dial_job *job = context;
-    int error = nng_dialer_create(&job->dialer, job->socket, job->url);
+    connection *made = context;
+    int error = nng_dialer_create(&made->dialer, made->socket, made->url);
     if (error == 0) {
-        error = nng_dialer_start(job->dialer, 0); /* waits for the connection, or its failure */
+        error = nng_dialer_start(made->dialer, 0); /* waits for the connection, or its failure */
     }
-    tell(job->notify_fd, job->generation, (int32_t)error);
+    tell(made->notify_fd, made->generation, (int32_t)error);
     return NULL;
 }
 
@@ -76,11 +87,11 @@ static void *dial(void *context)
  */
 static void on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
-    const dial_job *job = context;
+    const connection *made = context;
     (void)pipe;
     (void)event;
-    (void)nng_dialer_close(job->dialer);
-    tell(job->notify_fd, job->generation, GONE);
+    (void)nng_dialer_close(made->dialer);
+    tell(made->notify_fd, made->generation, GONE);
 }
 
 fedl_status fedl_nng_client_create(fedl_nng_client **client, size_t message_bytes_max)
@@ -96,7 +107,6 @@ fedl_status fedl_nng_client_create(fedl_nng_client **client, size_t message_byte
     }
     made->notify_read_fd = fds[0];
     made->notify_write_fd = fds[1];
-    made->receive_fd = -1;
     made->message_bytes_max = message_bytes_max;
     *client = made;
     return FEDL_OK;
@@ -110,19 +120,81 @@ static void release_message(fedl_nng_client *client)
     }
 }
 
+static connection *connection_new(void)
+{
+    pthread_condattr_t attributes;
+    connection *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return NULL;
+    }
+    made->receive_fd = -1;
+    /* None of these fails with glibc and valid arguments. */
+    (void)pthread_mutex_init(&made->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&made->ended, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return made;
+}
+
+static void connection_free(connection *old)
+{
+    (void)pthread_cond_destroy(&old->ended);
+    (void)pthread_mutex_destroy(&old->lock);
+    free(old);
+}
+
+static void *close_connection(void *context)
+{
+    connection *old = context;
+    (void)nng_close(old->socket); /* also ends a dialling that still waits */
+    if (old->dialling) {
+        (void)pthread_join(old->dial_thread, NULL);
+    }
+    (void)pthread_mutex_lock(&old->lock);
+    old->closed = true;
+    const bool abandoned = old->abandoned;
+    (void)pthread_cond_signal(&old->ended);
+    (void)pthread_mutex_unlock(&old->lock);
+    if (abandoned) {
+        connection_free(old);
+    }
+    return NULL;
+}
+
+/* Closes within CLOSE_WAIT_S; false: it goes on, or hangs, on its own. old is gone either way. */
+static bool close_bounded(connection *old)
+{
+    pthread_t closer;
+    struct timespec until = {0, 0};
+    if (pthread_create(&closer, NULL, close_connection, old) != 0) {
+        return false; /* no thread to be had: closing here could take for ever */
+    }
+    (void)pthread_detach(closer);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CLOSE_WAIT_S;
+    (void)pthread_mutex_lock(&old->lock);
+    int waited = 0;
+    while (!old->closed && waited == 0) {
+        waited = pthread_cond_timedwait(&old->ended, &old->lock, &until);
+    }
+    const bool closed = old->closed;
+    old->abandoned = !closed;
+    (void)pthread_mutex_unlock(&old->lock);
+    if (closed) {
+        connection_free(old);
+    }
+    return closed;
+}
+
 void fedl_nng_client_close(fedl_nng_client *client)
 {
     notice n;
-    if (client->open) {
-        (void)nng_close(client->socket); /* also ends a dialling that still waits */
+    if (client->connection != NULL && !close_bounded(client->connection)) {
+        client->left_behind = true;
     }
-    if (client->thread_running) {
-        (void)pthread_join(client->thread, NULL);
-    }
-    client->open = false;
+    client->connection = NULL;
     client->connected = false;
-    client->thread_running = false;
-    client->receive_fd = -1;
     release_message(client);
     /* Whatever was told about this connection is old now. */
     while (read(client->notify_read_fd, &n, sizeof n) == (ssize_t)sizeof n) {
@@ -150,31 +222,35 @@ static int set_options(nng_socket socket, size_t message_bytes_max)
 
 fedl_status fedl_nng_client_connect(fedl_nng_client *client, const char *url)
 {
-    if (strlen(url) >= sizeof client->job.url) {
+    if (strlen(url) >= FEDL_URL_BYTES_MAX) {
         return FEDL_ERR_IO;
     }
     fedl_nng_client_close(client);
-    if (nng_req0_open(&client->socket) != 0) {
+    connection *made = connection_new();
+    if (made == NULL) {
         return FEDL_ERR_NO_MEMORY;
     }
-    client->open = true;
+    if (nng_req0_open(&made->socket) != 0) {
+        connection_free(made);
+        return FEDL_ERR_NO_MEMORY;
+    }
+    client->connection = made;
     client->generation++;
-    client->job.socket = client->socket;
-    client->job.generation = client->generation;
-    client->job.notify_fd = client->notify_write_fd;
-    memcpy(client->job.url, url, strlen(url) + 1u);
-    int error = set_options(client->socket, client->message_bytes_max);
+    made->generation = client->generation;
+    made->notify_fd = client->notify_write_fd;
+    memcpy(made->url, url, strlen(url) + 1u);
+    int error = set_options(made->socket, client->message_bytes_max);
     if (error == 0) {
-        error = nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, on_pipe_gone, &client->job);
+        error = nng_pipe_notify(made->socket, NNG_PIPE_EV_REM_POST, on_pipe_gone, made);
     }
     if (error == 0) {
-        error = nng_socket_get_int(client->socket, NNG_OPT_RECVFD, &client->receive_fd);
+        error = nng_socket_get_int(made->socket, NNG_OPT_RECVFD, &made->receive_fd);
     }
-    if (error != 0 || pthread_create(&client->thread, NULL, dial, &client->job) != 0) {
+    if (error != 0 || pthread_create(&made->dial_thread, NULL, dial, made) != 0) {
         fedl_nng_client_close(client);
         return FEDL_ERR_IO;
     }
-    client->thread_running = true;
+    made->dialling = true; /* read by the closing thread only, which starts later */
     return FEDL_OK;
 }
 
@@ -189,7 +265,7 @@ fedl_status fedl_nng_client_send(fedl_nng_client *client, fedl_bytes bytes)
         return FEDL_ERR_NO_MEMORY;
     }
     /* Not waiting: an outstanding request is replaced, which is what the machine means. */
-    if (nng_sendmsg(client->socket, message, NNG_FLAG_NONBLOCK) != 0) {
+    if (nng_sendmsg(client->connection->socket, message, NNG_FLAG_NONBLOCK) != 0) {
         nng_msg_free(message);
         return FEDL_ERR_CONNECTION;
     }
@@ -201,7 +277,7 @@ static bool take_notice(fedl_nng_client *client, fedl_nng_event *event)
 {
     notice n;
     if (read(client->notify_read_fd, &n, sizeof n) != (ssize_t)sizeof n ||
-        n.generation != client->generation || !client->open) {
+        n.generation != client->generation || client->connection == NULL) {
         return false;
     }
     if (n.error == 0) {
@@ -217,7 +293,7 @@ static bool take_notice(fedl_nng_client *client, fedl_nng_event *event)
 
 static bool take_message(fedl_nng_client *client, fedl_nng_event *event)
 {
-    if (nng_recvmsg(client->socket, &client->message, NNG_FLAG_NONBLOCK) != 0) {
+    if (nng_recvmsg(client->connection->socket, &client->message, NNG_FLAG_NONBLOCK) != 0) {
         client->message = NULL;
         return false;
     }
@@ -243,7 +319,7 @@ fedl_status fedl_nng_client_wait(fedl_nng_client *client, fedl_nng_event *event,
         struct pollfd fds[3] = {
             {.fd = client->notify_read_fd, .events = POLLIN},
             {.fd = wake_fd, .events = POLLIN},
-            {.fd = client->connected ? client->receive_fd : -1, .events = POLLIN}};
+            {.fd = client->connected ? client->connection->receive_fd : -1, .events = POLLIN}};
         int64_t left_ms = timeout_ms < 0 ? -1 : end_ms - now_ms();
         left_ms = timeout_ms >= 0 && left_ms < 0 ? 0 : left_ms;
         const int ready = poll(fds, 3, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
@@ -271,13 +347,17 @@ fedl_status fedl_nng_client_wait(fedl_nng_client *client, fedl_nng_event *event,
     }
 }
 
-void fedl_nng_client_destroy(fedl_nng_client *client)
+bool fedl_nng_client_destroy(fedl_nng_client *client)
 {
     if (client == NULL) {
-        return;
+        return true;
     }
     fedl_nng_client_close(client);
-    (void)close(client->notify_read_fd);
-    (void)close(client->notify_write_fd);
+    const bool ended = !client->left_behind;
+    if (ended) { /* else a thread may still write to the pipe: its numbers must not be used again */
+        (void)close(client->notify_read_fd);
+        (void)close(client->notify_write_fd);
+    }
     free(client);
+    return ended;
 }

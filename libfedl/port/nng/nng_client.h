@@ -14,6 +14,7 @@
 #include "fedl/status.h"
 #include "nng/client_url.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct fedl_nng_client fedl_nng_client;
@@ -39,7 +40,8 @@ FEDL_NODISCARD fedl_status fedl_nng_client_create(fedl_nng_client **client,
 /** Begins to connect; CONNECTED or DISCONNECTED follows. An open connection is closed first.
  * Errors: ERR_NO_MEMORY, ERR_IO. */
 FEDL_NODISCARD fedl_status fedl_nng_client_connect(fedl_nng_client *client, const char *url);
-/** Closes the connection, or stops connecting. Nothing of it is reported afterwards. */
+/** Closes the connection, or stops connecting; returns after 2 s at the latest. Nothing of it is
+ * reported afterwards. */
 void fedl_nng_client_close(fedl_nng_client *client);
 /** Hands one message to the system; arrival is not promised. Errors: ERR_CONNECTION (not
  * connected), ERR_NO_MEMORY. */
@@ -48,7 +50,8 @@ FEDL_NODISCARD fedl_status fedl_nng_client_send(fedl_nng_client *client, fedl_by
  * −1. Errors: ERR_IO. */
 FEDL_NODISCARD fedl_status fedl_nng_client_wait(fedl_nng_client *client, fedl_nng_event *event,
                                                 int64_t timeout_ms, int wake_fd);
-/** Closes and frees; NULL is allowed. */
-void fedl_nng_client_destroy(fedl_nng_client *client);
+/** Closes and frees; NULL is allowed. False: a close has not returned and its thread still runs;
+ * end the process with _exit() then, since nng's own clean-up at exit could wait for it. */
+bool fedl_nng_client_destroy(fedl_nng_client *client);
 
 #endif
