@@ -58,7 +58,8 @@ typedef struct fedl_coord_config {
                              the task's block) */
     uint32_t poll_ms_max; /* longest long-poll */
     uint32_t session_idle_ms; /* a session unused for longer may be dropped */
-    uint32_t upload_idle_ms;  /* a slot unused for longer may be taken by another device */
+    uint32_t upload_idle_ms;  /* a slot without progress for longer, or older than 8 times
+                                this, may be taken by another device */
     uint32_t refusals_per_s;  /* failed handshakes and forged records that get the generic refusal
                                  each second; more are dropped in silence. Unknown sessions have a
                                  ration of their own: max(1000, sessions_max / 4) */

@@ -117,12 +117,16 @@ typedef struct fedli_member {
     fedli_member_state state;
 } fedli_member;
 
+/* After this many times upload_idle_ms another device may take a slot that still moves. */
+#define FEDLI_SLOT_LIFE_IDLES 8
+
 /* Where an upload is put together before it is added to the sum. */
 typedef struct fedli_slot {
     uint32_t device_id; /* 0 = free */
     size_t next_offset;
     uint8_t digest[32];
-    fedl_instant_ns used_ns;
+    fedl_instant_ns begun_ns; /* a new vector from the same device does not renew it */
+    fedl_instant_ns used_ns;  /* last progress */
 } fedli_slot;
 
 typedef struct fedli_task {

@@ -4,7 +4,7 @@
  * to the sum, once.
  *
  *   free ─first part─► filling ─last part─► length and digest verified ─► added, member marked
- *                        └─ idle, and another device needs it ─► that device's
+ *                        └─ no progress, or too old, and another device needs it ─► that device's
  *
  * Only whole, verified vectors touch the sum. Every answer says where the device goes on, so that a
  * repeated, early or lost part costs one round trip and never an error.
@@ -44,7 +44,15 @@ void fedli_upload_free_device(fedli_task *t, uint32_t device_id)
     }
 }
 
-/* A free slot, or the one that has been idle for longest and long enough. */
+/* An upload that makes no progress, or takes longer than any honest one needs, may be displaced. */
+static bool is_stale(const fedli_coord_state *c, const fedli_slot *slot)
+{
+    const fedl_instant_ns idle_ns = fedli_after_ms(0, c->cfg.upload_idle_ms);
+    return c->now_ns - slot->used_ns > idle_ns ||
+           c->now_ns - slot->begun_ns > FEDLI_SLOT_LIFE_IDLES * idle_ns;
+}
+
+/* A free slot, or of those that may be displaced the one without progress for longest. */
 static uint32_t take_slot(const fedli_coord_state *c, const fedli_task *t)
 {
     uint32_t idlest = FEDLI_SLOT_NONE;
@@ -53,7 +61,7 @@ static uint32_t take_slot(const fedli_coord_state *c, const fedli_task *t)
         if (slot->device_id == 0) {
             return i;
         }
-        if (fedli_after_ms(slot->used_ns, c->cfg.upload_idle_ms) < c->now_ns &&
+        if (is_stale(c, slot) &&
             (idlest == FEDLI_SLOT_NONE || slot->used_ns < t->slots[idlest].used_ns)) {
             idlest = i;
         }
@@ -111,6 +119,8 @@ static void take_part(fedli_coord_state *c, uint32_t session, fedli_task *t, fed
             return;
         }
         free_slot(&t->slots[at]);
+        t->slots[at].begun_ns = c->now_ns;
+        t->slots[at].used_ns = c->now_ns;
     }
     fedli_slot *slot = &t->slots[at];
     if (slot->device_id == 0 || memcmp(slot->digest, upload->digest, 32) != 0) {
@@ -119,8 +129,8 @@ static void take_part(fedli_coord_state *c, uint32_t session, fedli_task *t, fed
         memcpy(slot->digest, upload->digest, 32);
         c->crypto->hash_init(&t->hashes[at], FEDL_HASH_BYTES, NULL, 0, NULL);
     }
-    slot->used_ns = c->now_ns;
-    if (upload->offset == slot->next_offset) {
+    if (upload->offset == slot->next_offset && upload->payload.size > 0) {
+        slot->used_ns = c->now_ns; /* only progress keeps a slot: repeats are free to send */
         /* offset + size ≤ total_bytes was checked when the message was decoded. */
         memcpy(t->staging + (size_t)at * t->accum.vector_bytes + slot->next_offset,
                upload->payload.data, upload->payload.size);

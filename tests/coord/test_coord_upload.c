@@ -262,6 +262,54 @@ static void a_slow_device_begins_again_after_its_slot_was_taken(void **state)
     assert_int_equal(report_count(), 2);
 }
 
+static void advance_ms(uint32_t ms)
+{
+    w.now_ns += (fedl_instant_ns)ms * 1000000;
+}
+
+static void repeating_a_part_does_not_keep_the_slot(void **state)
+{
+    (void)state;
+    world_close(&w);
+    open_world(0); /* one slot */
+    part(0, 0, 64);
+    for (uint32_t i = 0; i < 4; i++) {
+        advance_ms(w.cfg.upload_idle_ms / 4u);
+        part(0, 0, 64); /* no progress: neither a part that is there … */
+        expect_next(0, 64, false);
+        part(0, 128, 64); /* … nor one that comes too early */
+        expect_next(0, 64, false);
+    }
+    part(1, 0, 64);
+    assert_true(device_rejected(&w.devices[1], FEDL_REJECT_BUSY));
+    w.now_ns += 1;
+    part(1, 0, 64);
+    expect_next(1, 64, false);
+}
+
+static void a_slot_has_a_longest_life_when_others_wait(void **state)
+{
+    (void)state;
+    world_close(&w);
+    open_world(0);
+    part(0, 0, 64);
+    for (uint32_t i = 1; i <= 8; i++) { /* 8 idle times are the limit, not over it */
+        advance_ms(w.cfg.upload_idle_ms);
+        world_vector(&w, vectors[0], 100 + i); /* progress of a kind: always a new vector */
+        part(0, 0, 64);
+        expect_next(0, 64, false);
+        part(1, 0, 64);
+        assert_true(device_rejected(&w.devices[1], FEDL_REJECT_BUSY));
+    }
+    w.now_ns += 1;
+    part(0, 64, 64); /* nobody waits at this moment: it goes on */
+    expect_next(0, 128, false);
+    part(1, 0, 512);
+    expect_next(1, 512, true);
+    part(0, 0, 512);
+    expect_next(0, 512, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +321,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_no_honest_device_sends_are_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(few_slots_serve_many_devices, setup, teardown),
+        cmocka_unit_test_setup_teardown(repeating_a_part_does_not_keep_the_slot, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_slot_has_a_longest_life_when_others_wait, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_slow_device_begins_again_after_its_slot_was_taken, setup,
                                         teardown),
     };
