@@ -265,11 +265,17 @@ void fedl_coord_deinit(fedl_coord *coord)
 {
     fedli_coord_state *c = coord->state;
     for (uint32_t i = 0; i < c->task_count; i++) {
-        fedl_accum_clear(&c->tasks[i]->accum);
+        fedli_task *t = c->tasks[i];
+        fedl_accum_clear(&t->accum);
+        fedli_wipe(t->staging, (size_t)t->slot_count * t->accum.vector_bytes);
+        fedli_wipe(t->hashes, (size_t)t->slot_count * sizeof *t->hashes);
     }
     fedli_wipe(c->sessions, (size_t)c->cfg.sessions_max * sizeof *c->sessions);
     fedli_wipe(c->plain, FEDLI_NOISE_MESSAGE_BYTES_MAX);
     fedli_wipe(c->arena, FEDLI_MESSAGE_ARENA_BYTES);
+    fedli_wipe(c->scratch, FEDLI_MESSAGE_ARENA_BYTES);
+    fedli_wipe(c->out, FEDLI_OUT_BYTES);
+    fedli_wipe(c->token_text, sizeof c->token_text);
     fedli_wipe(c->device_ops, sizeof c->device_ops);
     fedli_wipe(&c->cfg, sizeof c->cfg);
     coord->state = NULL;

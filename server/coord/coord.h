@@ -202,6 +202,7 @@ FEDL_NODISCARD fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *
 /** When to send TICK if nothing else happens; may be in the past; FEDL_NEVER_NS = not before
  * another event. */
 fedl_instant_ns fedl_coord_deadline_ns(const fedl_coord *coord);
+/** Wipes keys, sessions, sums, staged uploads and everything else that may hold secrets. */
 void fedl_coord_deinit(fedl_coord *coord);
 
 /* ---- reading, for status pages; valid between steps ---- */

@@ -168,11 +168,12 @@ void fedli_enrol_finish(fedli_coord_state *c, const fedli_envelope *envelope)
                                  FEDLI_MESSAGE_ARENA_BYTES);
     if (status != FEDL_OK || message.kind != FEDL_MESSAGE_ENROL) {
         fedli_outbox_reject(c, slot, FEDL_REJECT_MALFORMED, 0, "not an ENROL");
-        return;
+    } else {
+        s->request_id = message.request_id;
+        use_token(c, slot, &message.u.enrol, noise_public);
     }
-    s->request_id = message.request_id;
-    use_token(c, slot, &message.u.enrol, noise_public);
-    fedli_wipe(c->plain, size);
+    fedli_wipe(c->plain, size); /* the token's secret, wherever decoding stopped */
+    fedli_wipe(c->arena, FEDLI_MESSAGE_ARENA_BYTES);
     fedli_wipe(&message, sizeof message);
 }
 

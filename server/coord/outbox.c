@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "base/cursor.h"
+#include "base/secret.h"
 #include "coord/coord_state.h"
 
 #include <string.h>
@@ -20,6 +21,9 @@ void fedli_outbox_begin(fedli_coord_state *c, const fedl_event *event, fedl_acti
     c->actions = actions;
     c->out_used = 0;
     c->more = false;
+    if (c->token_text[0] != '\0') { /* the host has had the whole last step to read it */
+        fedli_wipe(c->token_text, sizeof c->token_text);
+    }
     actions->count = 0;
 }
 

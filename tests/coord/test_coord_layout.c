@@ -302,6 +302,65 @@ static void live_sessions_make_room_by_use(void **state)
     }
 }
 
+static bool holds(const void *block, size_t block_bytes, const void *bytes, size_t size)
+{
+    for (size_t at = 0; at + size <= block_bytes; at++) {
+        if (memcmp((const uint8_t *)block + at, bytes, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_token_is_kept_for_one_step(void **state)
+{
+    (void)state;
+    const size_t bytes = fedl_coord_size(&w.cfg);
+    (void)world_add_device(&w);
+    assert_true(holds(w.block, bytes, w.token, strlen(w.token)));
+    world_tick(&w);
+    assert_false(holds(w.block, bytes, w.token, strlen(w.token)));
+    (void)world_add_device(&w);
+    fedl_coord_deinit(&w.coord);
+    assert_false(holds(w.block, bytes, w.token, strlen(w.token)));
+    const size_t again = fedl_coord_size(&w.cfg); /* teardown wants one to close */
+    assert_int_equal(fedl_coord_init(&w.coord, &w.cfg, w.block, again), FEDL_OK);
+}
+
+static void deinit_leaves_no_secrets(void **state)
+{
+    (void)state;
+    uint8_t vector[4096];
+    const size_t bytes = fedl_coord_size(&w.cfg);
+    const size_t task_bytes = fedl_coord_task_size(&w.cfg, &w.plan, &w.round);
+    world_join_members(&w, 5);
+    assert_int_equal(world_add_task(&w, "first"), 1);
+    world_checkin_all(&w, 10000);
+    device *d = NULL;
+    for (uint32_t i = 0; i < 5 && d == NULL; i++) {
+        d = device_got(&w.devices[i], FEDL_MESSAGE_TASK) ? &w.devices[i] : NULL;
+    }
+    assert_non_null(d);
+    world_vector(&w, vector, 9);
+    device_upload_part(&w, d, vector, 0, 256, 1, 1);
+    assert_true(device_got(d, FEDL_MESSAGE_ACCEPTED));
+    const struct {
+        const void *bytes;
+        size_t size;
+    } secrets[] = {
+        {w.cfg.identity.noise_secret, 32}, {w.cfg.identity.ca_secret, 32}, {d->got, d->got_bytes}};
+    assert_true(holds(w.task_blocks[0], task_bytes, vector, 256));
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        assert_true(holds(w.block, bytes, secrets[i].bytes, secrets[i].size));
+    }
+    fedl_coord_deinit(&w.coord);
+    assert_false(holds(w.task_blocks[0], task_bytes, vector, 256));
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        assert_false(holds(w.block, bytes, secrets[i].bytes, secrets[i].size));
+    }
+    assert_int_equal(fedl_coord_init(&w.coord, &w.cfg, w.block, bytes), FEDL_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +373,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(restoring_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(adding_a_task_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(task_limits_and_mismatches, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_is_kept_for_one_step, setup, teardown),
+        cmocka_unit_test_setup_teardown(deinit_leaves_no_secrets, setup, teardown),
         cmocka_unit_test_setup_teardown(many_sessions_share_few_slots, setup, teardown),
         cmocka_unit_test_setup_teardown(live_sessions_make_room_by_use, setup, teardown),
     };
