@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EPOCHS_MAX 1000u
 
@@ -218,7 +219,9 @@ static fedl_status measure(baseline *base, char text[FEDL_SIM_TEXT_BYTES])
     if (status == FEDL_OK && base->options->json_path != NULL) {
         status = write_json(base, wall_s);
         if (status != FEDL_OK) {
-            fedl_sim_fail(text, status, "cannot write %s: %s", base->options->json_path,
+            fedl_sim_fail(text, status, "cannot write %s: %s",
+                          strcmp(base->options->json_path, "-") == 0 ? "standard output"
+                                                                     : base->options->json_path,
                           fedl_status_text(status));
         }
     }
@@ -229,6 +232,9 @@ int fedl_sim_command_baseline(const fedl_sim_options *options)
 {
     char text[FEDL_SIM_TEXT_BYTES];
     baseline base = {.options = options};
+    if (fedl_sim_check_outputs(options, text) != FEDL_OK) {
+        return fedl_sim_complain(FEDL_SIM_EXIT_FAILED, text);
+    }
     fedl_sim_exit result = FEDL_SIM_EXIT_PLAN;
     fedl_status status = fedl_sim_data_plan(&base.data, options->plan_path, options->overrides,
                                             options->override_count, text);

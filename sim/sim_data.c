@@ -17,19 +17,21 @@ fedl_status fedl_sim_data_plan(fedl_sim_data *data, const char *path,
     if (data->task == NULL) {
         return fedl_sim_fail(text, FEDL_ERR_NO_MEMORY, "out of memory");
     }
-    fedl_status status =
-        fedl_file_read(&data->plan_text, &data->plan_bytes, path, FEDL_PLAN_TEXT_BYTES_MAX);
-    if (status != FEDL_OK) {
-        return fedl_sim_fail(text, status, "plan %s: %s", path, fedl_status_text(status));
-    }
-    /* Read a second time, because paths in a plan are relative to its file. */
+    /* This comes first because its errors say more; paths in a plan are relative to its file. */
     fedl_plan_error error = {0};
-    status = fedl_plan_file_read(data->task, path, overrides, override_count, &error);
+    fedl_status status = fedl_plan_file_read(data->task, path, overrides, override_count, &error);
     if (status != FEDL_OK && error.line > 0) {
         return fedl_sim_fail(text, status, "%s:%u: %s", path, error.line, error.text);
     }
-    return status == FEDL_OK ? status
-                             : fedl_sim_fail(text, status, "plan %s: %s", path, error.text);
+    if (status != FEDL_OK) {
+        return fedl_sim_fail(text, status, "plan %s: %s", path, error.text);
+    }
+    status = fedl_file_read(&data->plan_text, &data->plan_bytes, path, FEDL_PLAN_TEXT_BYTES_MAX);
+    return status == FEDL_OK
+               ? status
+               : fedl_sim_fail(text, status, "plan %s: %s", path,
+                               status == FEDL_ERR_FORMAT ? "is a pipe or a device: give a plan file"
+                                                         : fedl_status_text(status));
 }
 
 /* The folder of a data file names its data set; NULL when scripts/fetch-data does not know it. */

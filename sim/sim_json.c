@@ -4,6 +4,7 @@
 
 #include "posix/durable_file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,7 @@ fedl_status fedl_sim_json_print(fedl_sim_json *json, FILE *stream)
     fedl_status status = close_stream(json);
     if (status == FEDL_OK &&
         (fwrite(json->text, 1, json->size, stream) != json->size || fflush(stream) != 0)) {
-        status = FEDL_ERR_IO;
+        status = fedl_status_of_errno(errno);
     }
     free(json->text);
     json->text = NULL;

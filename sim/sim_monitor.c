@@ -133,7 +133,8 @@ static void advance(fedl_sim_monitor *monitor, uint32_t pending_max)
             print_round(monitor, round);
         }
         if (monitor->curve != NULL) {
-            remember(&monitor->status, write_curve(monitor, round));
+            remember(&monitor->curve_status, write_curve(monitor, round));
+            remember(&monitor->status, monitor->curve_status);
         }
         monitor->printed_count++;
     }
@@ -209,7 +210,8 @@ fedl_status fedl_sim_monitor_finish(fedl_sim_monitor *monitor)
     if (monitor->curve != NULL) {
         const bool good = fclose(monitor->curve) == 0;
         monitor->curve = NULL;
-        remember(&monitor->status, good ? FEDL_OK : FEDL_ERR_IO);
+        remember(&monitor->curve_status, good ? FEDL_OK : FEDL_ERR_IO);
+        remember(&monitor->status, monitor->curve_status);
     }
     return monitor->status;
 }

@@ -30,7 +30,8 @@ typedef struct fedl_sim_monitor {
     bool quiet;
     FILE *curve; /* NDJSON, or NULL */
     fedl_sim_world *world;
-    fedl_status status; /* first error of an evaluation or of the curve file */
+    fedl_status status;       /* first error of an evaluation or of the curve file */
+    fedl_status curve_status; /* first error of the curve file */
 
     fedl_sim_round *rounds; /* [round_count of the plan] */
     uint32_t round_count;   /* committed */

@@ -57,6 +57,15 @@ int fedl_sim_command_run(const fedl_sim_options *options);
 int fedl_sim_command_partition(const fedl_sim_options *options);
 int fedl_sim_command_baseline(const fedl_sim_options *options);
 
+/** Says before the work whether the files that the options name can be written. text: one line on
+ * errors, which are those of fedl_file_output_check(). */
+FEDL_NODISCARD fedl_status fedl_sim_check_outputs(const fedl_sim_options *options,
+                                                  char text[FEDL_SIM_TEXT_BYTES]);
+
+/** Empties the buffer of stdout. Returns exit_status, or FEDL_SIM_EXIT_FAILED after a line on
+ * stderr when the command succeeded but some of its words could not be written. */
+int fedl_sim_end_output(int exit_status);
+
 /** Prints "fedl-sim: text" to stderr and returns exit_status. */
 int fedl_sim_complain(fedl_sim_exit exit_status, const char *text);
 

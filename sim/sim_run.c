@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <string.h>
 
 /* Set by the signal; nothing else in the program is global and changes. */
 static volatile sig_atomic_t interrupted;
@@ -169,6 +170,11 @@ static int report(const fedl_sim_options *options, run_state *run, const fedl_si
     fedl_status status = fedl_sim_monitor_finish(&run->monitor);
     fedl_sim_world_totals(run->monitor.world, &totals);
     const double wall_s = (double)(fedl_host_now_ns() - run->begin_ns) / 1e9;
+    if (run->monitor.curve_status != FEDL_OK) {
+        fedl_sim_fail(text, status, "cannot write %s: %s", options->curve_path,
+                      fedl_status_text(run->monitor.curve_status));
+        return fedl_sim_complain(FEDL_SIM_EXIT_FAILED, text);
+    }
     if (status != FEDL_OK) {
         fedl_sim_fail(text, status, "evaluation: %s", fedl_status_text(status));
         return fedl_sim_complain(FEDL_SIM_EXIT_FAILED, text);
@@ -182,7 +188,7 @@ static int report(const fedl_sim_options *options, run_state *run, const fedl_si
     }
     const char *failed_path = options->model_path;
     if (status == FEDL_OK && options->json_path != NULL) {
-        failed_path = options->json_path;
+        failed_path = strcmp(options->json_path, "-") == 0 ? "standard output" : options->json_path;
         status = write_json(options->json_path, &run->monitor, cfg, &totals, outcome, wall_s);
     }
     if (status != FEDL_OK) {
@@ -236,6 +242,9 @@ int fedl_sim_command_run(const fedl_sim_options *options)
     const int64_t begin_ns = fedl_host_now_ns(); /* wall_s counts the loading of data */
     char text[FEDL_SIM_TEXT_BYTES];
     fedl_sim_data data = {0};
+    if (fedl_sim_check_outputs(options, text) != FEDL_OK) {
+        return fedl_sim_complain(FEDL_SIM_EXIT_FAILED, text);
+    }
     int result = FEDL_SIM_EXIT_PLAN;
     fedl_status status = fedl_sim_data_plan(&data, options->plan_path, options->overrides,
                                             options->override_count, text);

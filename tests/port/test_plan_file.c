@@ -206,8 +206,13 @@ static void files_that_can_not_be_read(void **state)
     char too_long[FEDL_PLAN_PATH_BYTES_MAX + 8];
     assert_int_equal(fedl_plan_file_read(&config, "/nowhere/plan.ini", NULL, 0, &error),
                      FEDL_ERR_NOT_FOUND);
-    assert_string_equal(error.text, "/nowhere/plan.ini: No such file or directory");
+    assert_string_equal(error.text,
+                        "no such file: give a plan file (the folder examples/ has some)");
     assert_int_equal(fedl_plan_file_read(&config, FEDL_SOURCE_DIR, NULL, 0, &error), FEDL_ERR_IO);
+    assert_string_equal(error.text, "is a folder: give a plan file");
+    assert_int_equal(fedl_plan_file_read(&config, "/dev/null", NULL, 0, &error), FEDL_ERR_FORMAT);
+    assert_string_equal(error.text, "is empty: give a plan file");
+    assert_int_equal(error.line, 0);
     memset(too_long, 'a', sizeof too_long);
     strcpy(too_long + sizeof too_long - 3, "/p");
     assert_int_equal(fedl_plan_file_read(&config, too_long, NULL, 0, &error), FEDL_ERR_FULL);

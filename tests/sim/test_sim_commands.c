@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line, its files and its exit statuses. */
+#include "run_command.h"
 #include "sim_fixture.h"
 #include "sim_json.h"
 #include "sim_options.h"
@@ -15,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 24
-
 static sim_fixture fixture;
 
 static int open_all(void **state)
@@ -31,42 +30,6 @@ static int close_all(void **state)
     (void)state;
     sim_fixture_close(&fixture);
     return 0;
-}
-
-static fedl_status parse(fedl_sim_options *options, char text[FEDL_SIM_TEXT_BYTES],
-                         const char *const *words)
-{
-    char *argv[ARGUMENTS_MAX] = {(char *)"fedl-sim"};
-    int argc = 1;
-    for (; words[argc - 1] != NULL; argc++) {
-        argv[argc] = (char *)(uintptr_t)words[argc - 1];
-    }
-    text[0] = '\0';
-    return fedl_sim_options_parse(options, argc, argv, text);
-}
-
-/* Runs a command with stderr in a file; *said gets its text. */
-static int run(const char *const *words, char said[1024])
-{
-    fedl_sim_options options;
-    char text[FEDL_SIM_TEXT_BYTES];
-    if (parse(&options, text, words) != FEDL_OK) {
-        fail_msg("%s", text);
-    }
-    FILE *file = tmpfile();
-    const int saved = dup(STDERR_FILENO);
-    dup2(fileno(file), STDERR_FILENO);
-    const int result = options.command == FEDL_SIM_COMMAND_RUN ? fedl_sim_command_run(&options)
-                       : options.command == FEDL_SIM_COMMAND_PARTITION
-                           ? fedl_sim_command_partition(&options)
-                           : fedl_sim_command_baseline(&options);
-    fflush(stderr);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    rewind(file);
-    said[fread(said, 1, 1023, file)] = '\0';
-    fclose(file);
-    return result;
 }
 
 static void path_of(char path[128], const char *name)

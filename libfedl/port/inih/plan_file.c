@@ -96,11 +96,26 @@ fedl_status fedl_plan_file_parse(fedl_task_config *config, fedl_bytes text,
     return parse_from(config, text, "", overrides, override_count, error);
 }
 
-static fedl_status fail_file(fedl_plan_error *error, const char *path, const char *why)
+/* The path is not part of the text: callers put it in front, as they do for a line of the file. */
+static fedl_status fail_file(fedl_plan_error *error, fedl_status status, const char *why)
 {
     error->line = 0;
-    (void)snprintf(error->text, sizeof error->text, "%.160s: %s", path, why);
-    return FEDL_ERR_IO;
+    (void)snprintf(error->text, sizeof error->text, "%s", why);
+    return status;
+}
+
+static fedl_status fail_errno(fedl_plan_error *error, int code)
+{
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+        return fail_file(error, FEDL_ERR_NOT_FOUND,
+                         "no such file: give a plan file (the folder examples/ has some)");
+    case EISDIR:
+        return fail_file(error, FEDL_ERR_IO, "is a folder: give a plan file");
+    default: /* errno is not an enum of ours */
+        return fail_file(error, FEDL_ERR_IO, strerror(code));
+    }
 }
 
 /* The whole file in one block of FEDL_PLAN_TEXT_BYTES_MAX + 1 bytes: a longer one is refused by the
@@ -109,15 +124,19 @@ static fedl_status read_file(uint8_t *out, size_t *size, const char *path, fedl_
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        const int code = errno;
-        (void)fail_file(error, path, strerror(code));
-        return code == ENOENT ? FEDL_ERR_NOT_FOUND : FEDL_ERR_IO;
+        return fail_errno(error, errno);
     }
     *size = fread(out, 1, FEDL_PLAN_TEXT_BYTES_MAX + 1u, file);
     const bool failed = ferror(file) != 0;
     const int code = errno;
     (void)fclose(file);
-    return failed ? fail_file(error, path, strerror(code)) : FEDL_OK;
+    if (failed) {
+        return fail_errno(error, code);
+    }
+    if (*size == 0) {
+        return fail_file(error, FEDL_ERR_FORMAT, "is empty: give a plan file");
+    }
+    return FEDL_OK;
 }
 
 fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
@@ -130,15 +149,13 @@ fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
     const char *slash = strrchr(path, '/');
     const size_t base_size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
     if (base_size >= sizeof base_dir) {
-        (void)fail_file(error, path, "the path is too long");
-        return FEDL_ERR_FULL;
+        return fail_file(error, FEDL_ERR_FULL, "the path is too long");
     }
     memcpy(base_dir, path, base_size);
     base_dir[base_size] = '\0';
     uint8_t *text = (uint8_t *)malloc(FEDL_PLAN_TEXT_BYTES_MAX + 1u);
     if (text == NULL) {
-        (void)fail_file(error, path, "out of memory");
-        return FEDL_ERR_NO_MEMORY;
+        return fail_file(error, FEDL_ERR_NO_MEMORY, "out of memory");
     }
     fedl_status status = read_file(text, &size, path, error);
     if (status == FEDL_OK) {

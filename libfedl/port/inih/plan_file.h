@@ -95,8 +95,8 @@ FEDL_NODISCARD fedl_status fedl_plan_file_parse(fedl_task_config *config, fedl_b
                                                 size_t override_count, fedl_plan_error *error);
 /**
  * Reads the file, then parses it. Relative paths in the file start at its folder; those in
- * overrides stay as they are. Errors: those of parse, ERR_NOT_FOUND, ERR_IO, ERR_NO_MEMORY,
- * ERR_FULL (path).
+ * overrides stay as they are. Errors: those of parse (an empty file: ERR_FORMAT), ERR_NOT_FOUND,
+ * ERR_IO (a folder too), ERR_NO_MEMORY, ERR_FULL (path). error->text never repeats path.
  */
 FEDL_NODISCARD fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
                                                const fedl_plan_override *overrides,
