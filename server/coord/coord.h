@@ -222,7 +222,7 @@ typedef struct fedl_task_info {
     const char *name;
     fedl_task_state state;
     fedl_round_phase phase;
-    uint32_t round; /* under way or next */
+    uint32_t round; /* under way or next; of a complete task the last one */
     uint32_t attempt;
     uint32_t round_count;
     uint32_t version;

@@ -71,6 +71,7 @@ static void two_tasks_take_turns(void **state)
     for (uint32_t id = 1; id <= 2; id++) {
         world_task_info(&w, &info, id);
         assert_int_equal(info.state, FEDL_TASK_COMPLETE);
+        assert_int_equal(info.round, info.round_count); /* the last one, not one more */
     }
     /* Neither starved: the second round of each came before the third of the other. */
     const char *one = strstr(w.transcript, "task 1 round 3.1 commits");
