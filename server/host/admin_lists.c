@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the coordinator knows at this moment, as JSON: flat objects in one list per reply. */
+#include "host/admin_name.h"
 #include "host/admin_server.h"
 #include "posix/host_clock.h"
 #include "store/state_name.h"
@@ -145,70 +146,50 @@ void fedli_admin_task_show(fedl_admin_work *work)
     fedli_admin_finish(work);
 }
 
-/* The number that text spells, or 0. */
-static uint32_t id_of(const char *text)
+static bool end_match(fedl_admin_work *work, const fedl_name_match *match, uint32_t *id)
 {
-    char *end = NULL;
-    unsigned long value = strtoul(text, &end, 10);
-    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && value <= UINT32_MAX ? (uint32_t)value
-                                                                                   : 0;
+    char error[FEDL_NAME_TEXT_BYTES];
+    char remedy[FEDL_NAME_TEXT_BYTES];
+    const fedl_status status = fedl_name_match_end(match, id, error, remedy);
+    if (status != FEDL_OK) {
+        fedli_admin_fail(work, status, error, remedy);
+    }
+    return status == FEDL_OK;
 }
 
-/* A name wins over a number: a task may be called "2". */
 static bool resolve_task(fedl_admin_work *work)
 {
-    const char *wanted = work->request.task;
-    uint32_t id = id_of(wanted);
     const fedl_task_holder *first = work->host->tasks;
-    if (wanted[0] == '\0' && (first == NULL || first->next != NULL)) {
-        fedli_admin_fail(work, FEDL_ERR_NOT_FOUND,
-                         first == NULL ? "there is no task" : "there are several tasks",
-                         first == NULL ? "fedl task add PLAN starts one"
-                                       : "name one; fedl task list shows all");
-        return false;
-    }
-    for (const fedl_task_holder *t = first; t != NULL; t = t->next) {
-        if (wanted[0] == '\0' || strcmp(t->config.name, wanted) == 0) {
-            work->task_id = t->task_id;
-            return true;
+    fedl_name_match match;
+    if (work->request.task[0] == '\0') {
+        if (first == NULL || first->next != NULL) {
+            fedli_admin_fail(work, FEDL_ERR_NOT_FOUND,
+                             first == NULL ? "there is no task" : "there are several tasks",
+                             first == NULL ? "fedl task add PLAN starts one"
+                                           : "name one; fedl task list shows all");
+            return false;
         }
-    }
-    if (id != 0 && fedli_host_task_find(work->host, id) != NULL) {
-        work->task_id = id;
+        work->task_id = first->task_id;
         return true;
     }
-    fedli_admin_fail(work, FEDL_ERR_NOT_FOUND, "there is no such task", "fedl task list shows all");
-    return false;
+    fedl_name_match_init(&match, work->request.task, "task");
+    for (const fedl_task_holder *t = first; t != NULL; t = t->next) {
+        fedl_name_match_see(&match, t->task_id, t->config.name);
+    }
+    return end_match(work, &match, &work->task_id);
 }
 
 static bool resolve_device(fedl_admin_work *work)
 {
     const fedl_coord *coord = &work->host->coord;
-    uint32_t id = id_of(work->request.device);
-    uint32_t by_id = 0;
-    uint32_t by_name = 0;
-    uint32_t name_count = 0;
+    fedl_name_match match;
+    fedl_name_match_init(&match, work->request.device, "device");
     for (uint32_t i = 0; i < fedl_coord_device_count(coord); i++) {
         fedl_device_info info;
         fedl_coord_device_at(coord, &info, i);
-        by_id = info.record->device_id == id ? id : by_id;
-        if (strcmp(info.record->name, work->request.device) == 0) {
-            by_name = info.record->device_id;
-            name_count++;
-        }
+        fedl_name_match_see(&match, info.record->device_id, info.record->name);
     }
-    work->device_id = name_count == 1 ? by_name : by_id;
-    if (name_count > 1 && by_id == 0) {
-        fedli_admin_fail(work, FEDL_ERR_MISMATCH, "several devices have this name",
-                         "give the id; fedl device list shows all");
-        return false;
-    }
-    if (work->device_id == 0) {
-        fedli_admin_fail(work, FEDL_ERR_NOT_FOUND, "there is no such device",
-                         "fedl device list shows all");
-        return false;
-    }
-    return true;
+    return end_match(work, &match, &work->device_id);
 }
 
 bool fedli_admin_resolve(fedl_admin_work *work)

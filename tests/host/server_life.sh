@@ -104,8 +104,17 @@ start_server || fail "the start after kill -9"
 [ "$(fedl --json device list | field name)" = kitchen ] || fail "another device after kill -9"
 stop_server TERM
 
+echo "- names that look like ids"
+start_server || fail "the start for names"
+fedl device add 1 >/dev/null # device 2 is called "1", and kitchen has the id 1
+expect 4 "the id of device 1 and the name of device 2" "$BIN/fedl" --home "$home" device revoke 1
+[ "$(fedl --json device list | grep -c revoked)" -eq 0 ] || fail "a doubtful order revoked a device"
+fedl device revoke id:2 >/dev/null || fail "revoke id:2"
+fedl --json device list | grep revoked | grep -q '"device_id": *2' || fail "id:2 is another device"
+stop_server TERM
+
 echo "- crash points"
-devices=1
+devices=2
 tasks=1
 crash() { # POINT DEVICES-MORE TASKS-MORE FEDL-COMMAND…
   point=$1
