@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent_home.h"
 
-#include "base/cursor.h"
 #include "base/secret.h"
 #include "posix/durable_file.h"
 
@@ -12,8 +11,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define PROGRESS_BYTES 8u
 
 agent_exit agent_exit_of(fedl_status status)
 {
@@ -180,34 +177,33 @@ static agent_exit load_url(const agent_home *home, char url[FEDL_URL_BYTES_MAX],
 
 /* Without the file the device has accepted nothing yet; a damaged one stops everything, because
  * going on would open the way back to older models. */
-static agent_exit load_progress(const agent_home *home, uint32_t progress[2],
+static agent_exit load_progress(const agent_home *home, fedl_client_progress *progress,
                                 char text[AGENT_TEXT_BYTES])
 {
     char path[AGENT_PATH_BYTES];
     uint8_t *bytes = NULL;
     size_t size = 0;
     agent_home_file(home, path, "progress");
-    progress[0] = 0;
-    progress[1] = 0;
-    const fedl_status status = fedl_file_read(&bytes, &size, path, PROGRESS_BYTES);
+    memset(progress, 0, sizeof *progress);
+    fedl_status status = fedl_file_read(&bytes, &size, path, FEDL_PROGRESS_BYTES_MAX);
     if (status == FEDL_ERR_NOT_FOUND) {
         return AGENT_EXIT_OK;
     }
-    if (status != FEDL_OK || size != PROGRESS_BYTES) {
-        free(bytes);
+    if (status == FEDL_OK) {
+        status = fedl_client_progress_decode(progress, fedl_bytes_of(bytes, size));
+    }
+    free(bytes);
+    if (status != FEDL_OK) {
         (void)snprintf(text, AGENT_TEXT_BYTES,
                        "%s: damaged: remove it only if you are sure that the server is honest",
                        path);
         return AGENT_EXIT_KEYS;
     }
-    progress[0] = fedli_load_u32(bytes);
-    progress[1] = fedli_load_u32(bytes + 4);
-    free(bytes);
     return AGENT_EXIT_OK;
 }
 
 agent_exit agent_home_load(const agent_home *home, fedl_identity *identity,
-                           char url[FEDL_URL_BYTES_MAX], uint32_t progress[2],
+                           char url[FEDL_URL_BYTES_MAX], fedl_client_progress *progress,
                            const fedl_crypto *crypto, char text[AGENT_TEXT_BYTES])
 {
     agent_exit code = load_identity(home, identity, crypto, text);

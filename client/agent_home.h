@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The folder of a device: identity (secret, 0600), server (its URL), progress (newest accepted
- * version), model (newest verified model with its plan and manifest), lock. Every file is replaced
- * whole or not at all.
+ * version of each task), model (newest verified model with its plan and manifest), lock. Every file
+ * is replaced whole or not at all.
  */
 #ifndef FEDL_CLIENT_AGENT_HOME_H
 #define FEDL_CLIENT_AGENT_HOME_H
@@ -33,7 +33,7 @@ bool agent_home_joined(const agent_home *home);
 /** Reads identity, URL and progress; a damaged or badly protected identity is refused. url and
  * progress may be NULL. */
 agent_exit agent_home_load(const agent_home *home, fedl_identity *identity,
-                           char url[FEDL_URL_BYTES_MAX], uint32_t progress[2],
+                           char url[FEDL_URL_BYTES_MAX], fedl_client_progress *progress,
                            const fedl_crypto *crypto, char text[AGENT_TEXT_BYTES]);
 /** Writes one file durably. */
 fedl_status agent_home_save(const agent_home *home, const char *name, fedl_bytes bytes);

@@ -208,14 +208,11 @@ static agent_exit prepare_join(agent_state *a, fedl_client_config *cfg, char *to
 static agent_exit prepare_member(agent_state *a, fedl_client_config *cfg,
                                  char text[AGENT_TEXT_BYTES])
 {
-    uint32_t progress[2] = {0, 0};
     agent_exit code = agent_home_open(&a->home, a->options->home, false, true, text);
     if (code == AGENT_EXIT_OK) {
-        code = agent_home_load(&a->home, &cfg->identity, a->url, progress, a->crypto, text);
+        code = agent_home_load(&a->home, &cfg->identity, a->url, &cfg->progress, a->crypto, text);
     }
     cfg->mode = a->options->command == AGENT_LEAVE ? FEDL_CLIENT_LEAVE : FEDL_CLIENT_RUN;
-    cfg->newest_task_id = progress[0];
-    cfg->newest_version = progress[1];
     cfg->memory_bytes_max = a->options->memory_bytes_max;
     cfg->chunk_bytes_max = a->options->chunk_bytes_max;
     a->device_id = cfg->identity.device_id;

@@ -9,14 +9,15 @@
 #include <string.h>
 
 static void print_text(const agent_home *home, const fedl_identity *identity, const char *url,
-                       const uint32_t progress[2], const agent_model *model)
+                       const fedl_client_progress *progress, const agent_model *model)
 {
     char hex[2u * FEDL_HASH_BYTES + 1u];
     fedli_hex_encode(hex, identity->fleet_id, sizeof identity->fleet_id);
     (void)printf("home      %s\ndevice    %u\nfleet     %s\nserver    %s\n", home->path,
                  identity->device_id, hex, url);
-    if (progress[0] != 0) {
-        (void)printf("newest    task %u, version %u\n", progress[0], progress[1]);
+    if (progress->count != 0) {
+        (void)printf("newest    task %u, version %u\n", progress->tasks[0].task_id,
+                     progress->tasks[0].version);
     }
     if (model == NULL) {
         (void)printf("model     none yet\n");
@@ -29,7 +30,7 @@ static void print_text(const agent_home *home, const fedl_identity *identity, co
 }
 
 static void print_json(const agent_home *home, const fedl_identity *identity, const char *url,
-                       const uint32_t progress[2], const agent_model *model)
+                       const fedl_client_progress *progress, const agent_model *model)
 {
     char hex[2u * FEDL_HASH_BYTES + 1u];
     fedli_hex_encode(hex, identity->fleet_id, sizeof identity->fleet_id);
@@ -37,7 +38,8 @@ static void print_json(const agent_home *home, const fedl_identity *identity, co
     agent_json_string(stdout, home->path);
     (void)printf(",\"device\":%u,\"fleet\":\"%s\",\"server\":", identity->device_id, hex);
     agent_json_string(stdout, url);
-    (void)printf(",\"newest_task\":%u,\"newest_version\":%u,\"model\":", progress[0], progress[1]);
+    (void)printf(",\"newest_task\":%u,\"newest_version\":%u,\"model\":", progress->tasks[0].task_id,
+                 progress->tasks[0].version);
     if (model == NULL) {
         (void)printf("null}\n");
         return;
@@ -52,20 +54,20 @@ agent_exit agent_status(const agent_options *options, const fedl_crypto *crypto)
 {
     char text[AGENT_TEXT_BYTES] = "";
     char url[FEDL_URL_BYTES_MAX];
-    uint32_t progress[2];
+    fedl_client_progress progress;
     fedl_identity identity;
     agent_home home;
     agent_model model;
     agent_exit code = agent_home_open(&home, options->home, false, false, text);
     if (code == AGENT_EXIT_OK) {
-        code = agent_home_load(&home, &identity, url, progress, crypto, text);
+        code = agent_home_load(&home, &identity, url, &progress, crypto, text);
     }
     if (code == AGENT_EXIT_OK) {
         const agent_exit loaded = agent_model_load(&model, &home, &identity, crypto, text);
         const bool none = loaded == AGENT_EXIT_NO_HOME;
         code = none ? AGENT_EXIT_OK : loaded;
         if (code == AGENT_EXIT_OK) {
-            (options->json ? print_json : print_text)(&home, &identity, url, progress,
+            (options->json ? print_json : print_text)(&home, &identity, url, &progress,
                                                       none ? NULL : &model);
             agent_model_free(&model);
         }

@@ -32,8 +32,7 @@ static void client_config(const fedl_sim_world *world, const fedli_sim_device *d
         cfg->mode = device->joining ? FEDL_CLIENT_JOIN : FEDL_CLIENT_RUN;
         cfg->token = device->token;
         cfg->identity = device->identity;
-        cfg->newest_task_id = device->newest_task_id;
-        cfg->newest_version = device->newest_version;
+        cfg->progress = device->progress;
     }
 }
 

@@ -65,12 +65,8 @@ static fedl_status keep(fedl_sim_world *world, fedli_sim_device *device,
     fedl_status status = FEDL_OK;
     if (action->store_kind == FEDL_CLIENT_STORE_IDENTITY) {
         status = fedl_identity_decode(&device->identity, action->bytes, world->crypto);
-    } else if (action->bytes.size >= 8) {
-        const uint8_t *b = action->bytes.data;
-        device->newest_task_id =
-            (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-        device->newest_version =
-            (uint32_t)b[4] | (uint32_t)b[5] << 8 | (uint32_t)b[6] << 16 | (uint32_t)b[7] << 24;
+    } else {
+        status = fedl_client_progress_decode(&device->progress, action->bytes);
     }
     return status == FEDL_OK
                ? fedli_sim_post(world, device, FEDL_SIM_CLIENT_STORED, FLASH_NS, FEDL_OK)

@@ -35,8 +35,7 @@ typedef struct fedli_sim_device {
     size_t block_bytes;
     char token[FEDLI_TOKEN_TEXT_BYTES];
     fedl_identity identity;
-    uint32_t newest_task_id;
-    uint32_t newest_version;
+    fedl_client_progress progress; /* as in its flash */
 
     void *memory; /* what NEED_MEMORY got, or NULL */
     size_t memory_bytes;

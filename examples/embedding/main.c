@@ -259,7 +259,7 @@ static void run_node(sensor_state expected, uint32_t version)
 int main(void)
 {
     static uint8_t container[8192];
-    const uint32_t nothing[2] = {0, 0};
+    const fedl_bytes nothing = fedl_bytes_of("", 0);
     fedl_identity identity;
     fedl_coord_config cfg;
     must(fedl_crypto_sodium_init() == FEDL_OK, "no entropy");

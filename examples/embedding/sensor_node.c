@@ -89,16 +89,19 @@ static void act(const fedl_client_action *action)
 }
 
 fedl_status sensor_node_begin(const sensor_platform *platform, const fedl_crypto *crypto,
-                              const char *token, const fedl_identity *identity,
-                              const uint32_t progress[2])
+                              const char *token, const fedl_identity *identity, fedl_bytes progress)
 {
     fedl_client_config config;
     fedl_client_config_default(&config);
     config.crypto = crypto;
     config.chunk_bytes_max = 512;
     config.memory_bytes_max = sizeof task_block;
-    config.newest_task_id = progress[0];
-    config.newest_version = progress[1];
+    if (progress.size > 0) {
+        const fedl_status status = fedl_client_progress_decode(&config.progress, progress);
+        if (status != FEDL_OK) {
+            return status; /* damaged: going on would open the way back to older models */
+        }
+    }
     if (identity == NULL) {
         config.mode = FEDL_CLIENT_JOIN;
         config.token = token;

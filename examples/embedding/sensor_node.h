@@ -31,10 +31,10 @@ typedef enum sensor_state {
 } sensor_state;
 
 /** Joins with a token (identity NULL), or takes part. progress: as flash_write() got it last, or
- * zeros. */
+ * empty. */
 fedl_status sensor_node_begin(const sensor_platform *platform, const fedl_crypto *crypto,
                               const char *token, const fedl_identity *identity,
-                              const uint32_t progress[2]);
+                              fedl_bytes progress);
 /** One turn of the main loop: at most one event, at most one batch of training. */
 sensor_state sensor_node_turn(void);
 /** Newest model version that this node has verified, 0 = none. */

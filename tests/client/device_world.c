@@ -102,9 +102,11 @@ static void do_store(world *w, const fedl_client_action *a)
 {
     const bool identity = a->store_kind == FEDL_CLIENT_STORE_IDENTITY;
     uint8_t *place = identity ? w->stored_identity : w->stored_progress;
-    assert_int_equal(a->bytes.size, identity ? FEDL_IDENTITY_BYTES : 8);
+    assert_true(identity ? a->bytes.size == FEDL_IDENTITY_BYTES
+                         : a->bytes.size <= FEDL_PROGRESS_BYTES_MAX);
     if (w->store_status == FEDL_OK) {
         memcpy(place, a->bytes.data, a->bytes.size);
+        w->stored_progress_bytes = identity ? w->stored_progress_bytes : a->bytes.size;
     }
     world_say(w, "host stores %s", identity ? "identity" : "progress");
     world_queue_event(w, FEDL_CLIENT_STORED, w->store_status);
@@ -255,6 +257,15 @@ void world_start(world *w)
     w->block = aligned_alloc(16, w->block_bytes);
     assert_non_null(w->block);
     assert_int_equal(fedl_client_init(&w->client, &w->cfg, w->block, w->block_bytes), FEDL_OK);
+}
+
+void world_power_cut(world *w)
+{
+    assert_int_equal(
+        fedl_client_progress_decode(&w->cfg.progress,
+                                    fedl_bytes_of(w->stored_progress, w->stored_progress_bytes)),
+        FEDL_OK);
+    world_start(w);
 }
 
 world *world_create(fedl_client_mode mode)

@@ -89,7 +89,8 @@ struct world {
     uint32_t connect_count;
     uint32_t hello_count;
     uint8_t stored_identity[FEDL_IDENTITY_BYTES];
-    uint8_t stored_progress[8];
+    uint8_t stored_progress[FEDL_PROGRESS_BYTES_MAX];
+    size_t stored_progress_bytes;
     void *task_block;
     size_t task_block_bytes;
     /* Events to come; MESSAGE bytes in wire. */
@@ -110,6 +111,8 @@ struct world {
 world *world_create(fedl_client_mode mode);
 /** Starts the machine (world_create does so, too); call again after changing cfg: a restart. */
 void world_start(world *w);
+/** Restarts the machine with what it stored last. */
+void world_power_cut(world *w);
 void world_destroy(world *w);
 /** Signs the server's plan, container and manifest as they are now. */
 void world_sign(world *w);

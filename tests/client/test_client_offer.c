@@ -120,8 +120,9 @@ static void other_parameter_count(world *w)
 
 static void rolled_back(world *w)
 {
-    w->cfg.newest_task_id = WORLD_TASK_ID;
-    w->cfg.newest_version = 2;
+    w->cfg.progress.count = 1;
+    w->cfg.progress.tasks[0].task_id = WORLD_TASK_ID;
+    w->cfg.progress.tasks[0].version = 2;
     world_start(w);
 }
 
@@ -235,12 +236,14 @@ static void other_tasks_have_versions_of_their_own(void **state)
 {
     (void)state;
     world *w = world_create(FEDL_CLIENT_RUN);
-    w->cfg.newest_task_id = WORLD_TASK_ID + 1u;
-    w->cfg.newest_version = 99;
+    w->cfg.progress.count = 1;
+    w->cfg.progress.tasks[0].task_id = WORLD_TASK_ID + 1u;
+    w->cfg.progress.tasks[0].version = 99;
     world_start(w);
     world_run(w, 100);
     assert_true(w->server.reported);
-    assert_int_equal(w->stored_progress[0], WORLD_TASK_ID);
+    assert_int_equal(w->stored_progress[1], 2); /* tasks */
+    assert_int_equal(w->stored_progress[2], WORLD_TASK_ID);
     world_destroy(w);
 }
 

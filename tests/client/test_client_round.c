@@ -77,8 +77,12 @@ static void first_round_reads_like_this(void **state)
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_ROWS), WORLD_ROWS);
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_LOSS_Q16) / WORLD_ROWS, 78686);
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_EVAL_ROWS), WORLD_EVAL_ROWS);
-    assert_int_equal(fedli_load_u32(w->stored_progress), WORLD_TASK_ID);
-    assert_int_equal(fedli_load_u32(w->stored_progress + 4), 1);
+    assert_int_equal(w->stored_progress_bytes, 42); /* format 2, one task */
+    assert_int_equal(w->stored_progress[0], 2);
+    assert_int_equal(w->stored_progress[1], 1);
+    assert_int_equal(fedli_load_u32(w->stored_progress + 2), WORLD_TASK_ID);
+    assert_int_equal(fedli_load_u32(w->stored_progress + 6), 1);
+    assert_memory_equal(w->stored_progress + 10, w->server.manifest.digest, 32);
     assert_int_equal(fedl_client_deadline_ns(&w->client), w->now_ns + 500 * WORLD_MS);
     world_destroy(w);
 }
@@ -186,12 +190,10 @@ static void restart_refuses_older_versions_only(void **state)
     (void)state;
     world *w = world_create(FEDL_CLIENT_RUN);
     world_run(w, 100);
-    w->cfg.newest_task_id = fedli_load_u32(w->stored_progress);
-    w->cfg.newest_version = fedli_load_u32(w->stored_progress + 4);
     w->server.reported = false;
     w->server.vector_size = 0;
     world_forget(w);
-    world_start(w);
+    world_power_cut(w);
     world_run(w, 100);
     assert_true(w->server.reported); /* the same version again is fine, and is not stored again */
     assert_false(world_said(w, "host stores"));

@@ -60,21 +60,45 @@ typedef enum fedl_client_mode {
     FEDL_CLIENT_LEAVE = 3, /* tell the server goodbye, then stop */
 } fedl_client_mode;
 
+/*
+ * Anti-rollback: the newest model of each task that this device has accepted, the task used last
+ * first. A ninth task takes the place of the one that was out of use for longest.
+ */
+#define FEDL_PROGRESS_TASKS_MAX 8u
+#define FEDL_PROGRESS_BYTES_MAX (2u + 40u * FEDL_PROGRESS_TASKS_MAX)
+
+typedef struct fedl_client_accepted {
+    uint32_t task_id; /* ≥ 1 */
+    uint32_t version;
+    uint8_t digest[32]; /* of the container; zeros: not known (from a record of the first kind) */
+} fedl_client_accepted;
+
+typedef struct fedl_client_progress {
+    uint32_t count;
+    fedl_client_accepted tasks[FEDL_PROGRESS_TASKS_MAX];
+} fedl_client_progress;
+
+/** Writes the record: format u8 = 2, count u8, then per task id u32, version u32 (little-endian),
+ * digest. Returns its size. progress: count in range. */
+size_t fedl_client_progress_encode(uint8_t out[FEDL_PROGRESS_BYTES_MAX],
+                                   const fedl_client_progress *progress);
+/** Reads a record, also one of the first kind (8 bytes: id, version). Errors: ERR_VERSION (of a
+ * newer library), ERR_FORMAT. */
+FEDL_NODISCARD fedl_status fedl_client_progress_decode(fedl_client_progress *progress,
+                                                       fedl_bytes bytes);
+
 typedef struct fedl_client_config {
     const fedl_crypto *crypto;
     fedl_client_mode mode;
-    const char *token;         /* JOIN: text of the token; outlives the first step */
-    fedl_identity identity;    /* RUN, LEAVE; copied */
-    uint32_t chunk_bytes_max;  /* FEDLI_CHUNK_BYTES_MIN … MAX: weak links want small ones */
-    uint32_t memory_bytes_max; /* most a task may ask for; 0 = no limit */
-    uint32_t poll_ms;          /* longest long-poll, ≤ 60,000 */
-    uint32_t reply_timeout_ms; /* beyond the poll: the connection counts as lost */
-    uint32_t backoff_ms_min;   /* first pause after a failure; doubles with jitter … */
-    uint32_t backoff_ms_max;   /* … up to this, for ever */
-    /* Anti-rollback: newest model this device has accepted (from the last STORE of kind PROGRESS);
-     * zero at first. */
-    uint32_t newest_task_id;
-    uint32_t newest_version;
+    const char *token;             /* JOIN: text of the token; outlives the first step */
+    fedl_identity identity;        /* RUN, LEAVE; copied */
+    uint32_t chunk_bytes_max;      /* FEDLI_CHUNK_BYTES_MIN … MAX: weak links want small ones */
+    uint32_t memory_bytes_max;     /* most a task may ask for; 0 = no limit */
+    uint32_t poll_ms;              /* longest long-poll, ≤ 60,000 */
+    uint32_t reply_timeout_ms;     /* beyond the poll: the connection counts as lost */
+    uint32_t backoff_ms_min;       /* first pause after a failure; doubles with jitter … */
+    uint32_t backoff_ms_max;       /* … up to this, for ever */
+    fedl_client_progress progress; /* from the last STORE of kind PROGRESS; zeros at first */
 } fedl_client_config;
 
 void fedl_client_config_default(fedl_client_config *cfg);
@@ -118,7 +142,7 @@ typedef enum fedl_client_action_kind {
 
 typedef enum fedl_client_store_kind {
     FEDL_CLIENT_STORE_IDENTITY = 1, /* FEDL_IDENTITY_BYTES, secret */
-    FEDL_CLIENT_STORE_PROGRESS = 2, /* newest task id u32, version u32 (little-endian) */
+    FEDL_CLIENT_STORE_PROGRESS = 2, /* for fedl_client_progress_decode() */
 } fedl_client_store_kind;
 
 typedef enum fedl_client_log_kind {

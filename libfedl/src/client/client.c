@@ -38,7 +38,7 @@ static bool config_good(const fedl_client_config *cfg)
            cfg->chunk_bytes_max <= FEDLI_CHUNK_BYTES_MAX && cfg->poll_ms <= POLL_MS_MAX &&
            cfg->reply_timeout_ms >= 1 && cfg->reply_timeout_ms <= DELAY_MS_MAX &&
            cfg->backoff_ms_min >= 1 && cfg->backoff_ms_min <= cfg->backoff_ms_max &&
-           cfg->backoff_ms_max <= DELAY_MS_MAX;
+           cfg->backoff_ms_max <= DELAY_MS_MAX && cfg->progress.count <= FEDL_PROGRESS_TASKS_MAX;
 }
 
 /* One layout for size and init. chunk_bytes_max decides how large a record can get; a TASK with a
@@ -99,8 +99,6 @@ fedl_status fedl_client_init(fedl_client *client, const fedl_client_config *cfg,
     c->crypto = cfg->crypto;
     c->link = FEDLI_LINK_DOWN;
     c->timeout_ns = FEDL_NEVER_NS;
-    c->newest_task_id = cfg->newest_task_id;
-    c->newest_version = cfg->newest_version;
     c->block_own_bytes = fedli_arena_size(&arena);
     c->work = cfg->mode == FEDL_CLIENT_JOIN    ? FEDLI_WORK_JOIN
               : cfg->mode == FEDL_CLIENT_LEAVE ? FEDLI_WORK_LEAVE

@@ -124,9 +124,7 @@ typedef struct fedli_client_state {
     /* Work. */
     fedli_work work;
     fedli_client_task task;
-    uint32_t newest_task_id; /* as stored */
-    uint32_t newest_version;
-    uint8_t progress_bytes[8];
+    uint8_t progress_bytes[FEDL_PROGRESS_BYTES_MAX];
     void *block; /* of the task; NULL: none */
     size_t block_bytes;
     uint8_t *container; /* in block */
@@ -208,6 +206,15 @@ void fedli_client_task_refuse(fedli_client_state *c, fedl_status status);
 void fedli_client_task_drop(fedli_client_state *c);
 /** Checks in not before delay_ms from now. */
 void fedli_client_checkin_later(fedli_client_state *c, uint64_t delay_ms);
+
+/* ---- client_progress.c ---- */
+/** Errors: ERR_REPLAY (older than accepted), ERR_MISMATCH (same version, other bytes). */
+fedl_status fedli_progress_check(const fedl_client_progress *progress,
+                                 const fedl_manifest *manifest);
+/** True when this very model is the newest of its task. */
+bool fedli_progress_holds(const fedl_client_progress *progress, const fedl_manifest *manifest);
+/** Makes it the newest of its task, and its task the one used last. */
+void fedli_progress_accept(fedl_client_progress *progress, const fedl_manifest *manifest);
 
 /* ---- client_fetch.c ---- */
 void fedli_client_fill_fetch(const fedli_client_state *c, fedl_message_fetch *fetch);

@@ -8,9 +8,11 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/cursor.h"
 
 #include <string.h>
+
+/* Before the next check-in, when the server offers a model that the device holds already. */
+#define HELD_OFFER_PAUSE_MS 1000u
 
 /* One layout for asking and for using the block of a task. */
 static size_t lay_out(fedli_client_state *c, const fedl_plan *plan, void *block, size_t block_bytes)
@@ -70,9 +72,10 @@ static fedl_status check_manifest(const fedli_client_state *c, const fedl_manife
     if (memcmp(manifest->fleet_id, c->cfg.identity.fleet_id, sizeof manifest->fleet_id) != 0) {
         return FEDL_ERR_MISMATCH;
     }
-    /* Anti-rollback: versions of one task never fall. Several tasks have versions of their own. */
-    if (manifest->task_id == c->newest_task_id && manifest->version < c->newest_version) {
-        return FEDL_ERR_REPLAY;
+    /* Anti-rollback: versions of one task never fall, and a version never changes. */
+    const fedl_status progress = fedli_progress_check(&c->cfg.progress, manifest);
+    if (progress != FEDL_OK) {
+        return progress;
     }
     if (manifest->library_version_min > FEDL_LIBRARY_VERSION) {
         return FEDL_ERR_VERSION;
@@ -87,8 +90,9 @@ static fedl_status check_manifest(const fedli_client_state *c, const fedl_manife
 /*
  * Verifies an offer and reads it into *out; out->plan.data still points into the message. round is
  * 0 for a model that is only for prediction. Errors: those of fedl_manifest_open(),
- * fedl_plan_decode(); ERR_MISMATCH (fleet, task, plan digest, sizes), ERR_REPLAY (older than the
- * newest accepted), ERR_VERSION, ERR_EXPIRED, ERR_UNSUPPORTED (aggregation).
+ * fedl_plan_decode(); ERR_MISMATCH (fleet, task, plan digest, sizes, other bytes of an accepted
+ * version), ERR_REPLAY (older than the newest accepted), ERR_VERSION, ERR_EXPIRED, ERR_UNSUPPORTED
+ * (aggregation).
  */
 static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *out,
                                const fedl_model_offer *offer)
@@ -208,18 +212,19 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
     take_up(c, &offered, task->offer.plan);
 }
 
-/* A poll that ended earlier than this was not waited for. */
-static uint32_t polled_ms_min(const fedli_client_state *c)
+/* A poll that ended after less than half of its time was not waited for. */
+static bool polled_long(const fedli_client_state *c)
 {
     const uint32_t half_ms = c->cfg.poll_ms / 2u;
-    return half_ms > c->cfg.backoff_ms_min ? half_ms : c->cfg.backoff_ms_min;
+    const uint32_t least_ms = half_ms > c->cfg.backoff_ms_min ? half_ms : c->cfg.backoff_ms_min;
+    return c->now_ns >= c->sent_ns + (fedl_instant_ns)least_ms * 1000000;
 }
 
 void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait)
 {
     uint64_t pause_ms = wait->retry_after_ms;
     /* A server that never lets a poll wait would have the device spin. */
-    if (pause_ms == 0 && c->now_ns < c->sent_ns + (fedl_instant_ns)polled_ms_min(c) * 1000000) {
+    if (pause_ms == 0 && !polled_long(c)) {
         pause_ms = c->cfg.backoff_ms_min;
     }
     fedli_client_log(c, FEDL_CLIENT_LOG_WAITING)->a = pause_ms;
@@ -237,6 +242,14 @@ void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait)
     }
     offered.task_id = offered.manifest.task_id;
     offered.round = offered.manifest.round;
+    if (c->announced && c->block != NULL && same_model(&c->task, &offered)) {
+        /* An honest server does not offer what the device says it holds. */
+        if (pause_ms < HELD_OFFER_PAUSE_MS && !polled_long(c)) {
+            fedli_client_checkin_later(c, HELD_OFFER_PAUSE_MS);
+        }
+        keep_offer(c, &offered, wait->offer.plan);
+        return;
+    }
     take_up(c, &offered, wait->offer.plan);
 }
 
@@ -262,16 +275,18 @@ void fedli_client_on_memory(fedli_client_state *c)
 void fedli_client_use_model(fedli_client_state *c)
 {
     const fedl_manifest *manifest = &c->task.manifest;
-    if (manifest->task_id != c->newest_task_id || manifest->version != c->newest_version) {
+    if (!fedli_progress_holds(&c->cfg.progress, manifest)) {
         /* Durable before use: otherwise a power cut would open the way back to older models. */
-        fedli_store_u32(c->progress_bytes, manifest->task_id);
-        fedli_store_u32(c->progress_bytes + 4, manifest->version);
+        fedl_client_progress next = c->cfg.progress;
+        fedli_progress_accept(&next, manifest);
+        const size_t size = fedl_client_progress_encode(c->progress_bytes, &next);
         fedl_client_action *store = fedli_client_action(c, FEDL_CLIENT_STORE);
         store->store_kind = FEDL_CLIENT_STORE_PROGRESS;
-        store->bytes = fedl_bytes_of(c->progress_bytes, sizeof c->progress_bytes);
+        store->bytes = fedl_bytes_of(c->progress_bytes, size);
         c->work = FEDLI_WORK_PROGRESS;
         return;
     }
+    fedli_progress_accept(&c->cfg.progress, manifest); /* its task is the one used last */
     if (!c->announced) {
         fedl_client_action *ready = fedli_client_action(c, FEDL_CLIENT_MODEL_READY);
         ready->plan = &c->task.plan;
@@ -294,7 +309,6 @@ void fedli_client_progress_stored(fedli_client_state *c, fedl_status status)
         fedli_client_task_refuse(c, status);
         return;
     }
-    c->newest_task_id = c->task.manifest.task_id;
-    c->newest_version = c->task.manifest.version;
+    fedli_progress_accept(&c->cfg.progress, &c->task.manifest);
     fedli_client_use_model(c);
 }
