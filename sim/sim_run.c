@@ -182,6 +182,8 @@ static int report(const fedl_sim_options *options, run_state *run, const fedl_si
     if (!options->quiet) {
         print_summary(&run->monitor, &totals, outcome, wall_s);
     }
+    /* A result that goes to /dev/stdout follows the words above; main looks for errors. */
+    (void)fflush(stdout);
     if (options->model_path != NULL) {
         status = fedl_file_output(
             options->model_path, fedl_bytes_of(run->monitor.model, run->monitor.model_bytes), 0644);

@@ -104,12 +104,42 @@ static void test_full_disks_fail_the_run_and_are_named(void **state)
     assert_int_equal(fedl_sim_end_output(FEDL_SIM_EXIT_OK), FEDL_SIM_EXIT_OK);
 }
 
+static void test_result_to_own_stream_follows_the_progress(void **state)
+{
+    (void)state;
+    char said[1024];
+    char path[128];
+    char text[4096];
+    (void)snprintf(path, sizeof path, "%s/all.txt", fixture.folder);
+    fflush(stdout);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const char *const words[] = {"run", fixture.plan_path, "--json", "/dev/stdout", NULL};
+        dup2(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+        _exit(fedl_sim_end_output(run(words, said)));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == FEDL_SIM_EXIT_OK);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1u, file)] = '\0';
+    fclose(file);
+    unlink(path);
+    const char *digest = strstr(text, "model version ");
+    assert_non_null(digest);
+    assert_non_null(strstr(digest, "\n{\"plan\": "));
+    assert_int_equal(text[strlen(text) - 2u], '}');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_errors_name_a_remedy),
         cmocka_unit_test(test_outputs_are_checked_before_the_run),
         cmocka_unit_test(test_full_disks_fail_the_run_and_are_named),
+        cmocka_unit_test(test_result_to_own_stream_follows_the_progress),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
