@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 fedl_exit fedli_host_exit_of(fedl_status status)
 {
@@ -62,11 +62,13 @@ fedl_exit fedli_host_open_home(fedl_host *host, const fedl_host_options *options
     host->log.level = host->config.log_level;
     /* init makes the database before the keys: without it, something has been lost, and an empty
      * one would forget every device and every model without a word. */
-    if (access(host->home.database_path, F_OK) != 0 && errno == ENOENT) {
+    struct stat info = {0};
+    const bool missing = stat(host->home.database_path, &info) != 0 && errno == ENOENT;
+    if (missing || (S_ISREG(info.st_mode) && info.st_size == 0)) {
         (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
-                       "%s is missing, though its keys are there; restore it from a backup, or "
+                       "%s is %s, though its keys are there; restore it from a backup, or "
                        "begin anew with: fedl-server init --home OTHER",
-                       host->home.database_path);
+                       host->home.database_path, missing ? "missing" : "empty");
         return FEDL_EXIT_DATABASE;
     }
     status =

@@ -52,7 +52,7 @@ static fedl_status explain(char *text, const char *path, fedl_status status)
     if (status == FEDL_ERR_READ_ONLY) {
         todo = "make the folder writable for this user, or give another --home DIR";
     } else if (status == FEDL_ERR_NO_SPACE) {
-        todo = "free space on its file system";
+        todo = "free space on its file system and run init again";
     } else if (status == FEDL_ERR_NOT_FOUND) {
         todo = "give a --home DIR whose parent folder can be made";
     }
@@ -201,6 +201,9 @@ fedl_status fedl_home_create(const fedl_home *home, const fedl_crypto *crypto,
         return explain(text, home->config_path, status);
     }
     status = fedl_store_sqlite_open(&store, crypto, home->database_path, store_text);
+    if (status == FEDL_ERR_NO_SPACE) { /* the store's text is one for a server that runs */
+        return explain(text, home->database_path, status);
+    }
     if (status != FEDL_OK) {
         (void)snprintf(text, FEDL_HOME_TEXT_BYTES, "%s", store_text);
         return status;

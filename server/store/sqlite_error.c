@@ -74,13 +74,13 @@ static const char *remedy(fedl_status status)
     case FEDL_ERR_CORRUPT:
         return "keep the file, restore a backup, then run: fedl audit verify";
     case FEDL_ERR_FORMAT:
-        return "it is not a fedl database; name another --home or move the file away";
+        return "it is damaged or not a fedl database; restore a backup, or name another --home";
     case FEDL_ERR_VERSION:
         return "it was written by a newer fedl; install that version or newer";
     case FEDL_ERR_NOT_FOUND:
         return "create the folder first: fedl-server init --home DIR";
     case FEDL_ERR_IO:
-        return "check the disk and the system log";
+        return "check the disk and the system log; if the file is damaged, restore a backup";
     case FEDL_ERR_NO_MEMORY:
         return "give the server more memory";
     case FEDL_OK:

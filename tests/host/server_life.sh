@@ -40,6 +40,11 @@ init_server
 [ "$(stat -c %a "$home/server.key")" = 600 ] || fail "the keys are open to others"
 expect 5 "already" "$BIN/fedl-server" init --home "$home"
 expect 6 "home DIR" "$BIN/fedl-server" init --home /proc/fedl
+(
+  ulimit -f 8 # the config fits, the database does not
+  expect 7 "free space.*run init again" "$BIN/fedl-server" init --home "$box/tight"
+)
+"$BIN/fedl-server" init --home "$box/tight" >/dev/null || fail "init after space was freed"
 
 echo "- config and keys"
 cp "$home/fedl.ini" "$box/fedl.ini"
@@ -57,7 +62,13 @@ cp "$box/server.key" "$home/server.key"
 echo "- database"
 mv "$home/fedl.db" "$box/fedl.db"
 head -c 5000 /dev/zero | tr '\0' 'x' >"$home/fedl.db"
-expect 10 "not a fedl database" "$BIN/fedl-server" run --home "$home"
+expect 10 "not a fedl database.*restore a backup" "$BIN/fedl-server" run --home "$home"
+: >"$home/fedl.db"
+expect 10 "empty.*restore it from a backup" "$BIN/fedl-server" run --home "$home"
+cp "$box/fedl.db" "$home/fedl.db"
+dd if=/dev/zero of="$home/fedl.db" bs=1 seek=100 count=3000 conv=notrunc 2>/dev/null # its first tree
+expect 10 "restore a backup" "$BIN/fedl-server" run --home "$home"
+rm -f "$home/fedl.db" "$home/fedl.db-wal" "$home/fedl.db-shm"
 mv "$box/fedl.db" "$home/fedl.db"
 
 echo "- one address, one home, one server"
