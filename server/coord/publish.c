@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+/* 0.1.0, the first library that reads plans of version 1 (major·10^6 + minor·10^3 + patch). */
+#define LIBRARY_VERSION_MIN 1000u
+
 void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model)
 {
     fedl_manifest manifest = {.model_class = FEDL_MODEL_TRAIN_ONLY,
@@ -21,6 +24,10 @@ void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_mo
                               .container_bytes = t->container_bytes,
                               .parameter_count = t->master.parameter_count,
                               .security_counter = 1,
+                              .library_version_min = LIBRARY_VERSION_MIN,
+                              /* It trains the next round, in any attempt, and no later one; for
+                               * prediction (round 0) it stays good. */
+                              .expires_round = model->round + 1u,
                               .created_s = c->event->utc_s};
     model->created_s = c->event->utc_s;
     fedl_digest(c->crypto, model->digest, t->container, t->container_bytes);

@@ -28,6 +28,8 @@ static void check_durable(const world *w, const device *d)
                                             w->cfg.identity.round_public),
                          FEDL_OK);
         assert_int_equal(manifest.version, w->version[manifest.task_id]);
+        assert_int_equal(manifest.expires_round, manifest.round + 1u); /* in any attempt */
+        assert_int_equal(manifest.library_version_min, 1000);
     }
 }
 
