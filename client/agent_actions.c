@@ -130,8 +130,11 @@ static void done(agent_state *a, fedl_status status)
         return;
     }
     if (a->options->command == AGENT_LEAVE) {
-        (void)fprintf(stderr, "fedl-client: the server refuses this device: it has left already, "
-                              "was revoked, or this is another server\n");
+        (void)fprintf(stderr,
+                      "fedl-client: the server refuses this device: it has left already, "
+                      "was revoked, or this is another server; 'fedl-client leave --local "
+                      "--home %s' destroys its keys all the same\n",
+                      a->home.path);
         a->code = AGENT_EXIT_REFUSED;
     } else if (status == FEDL_ERR_MISMATCH) {
         (void)fprintf(stderr,

@@ -59,11 +59,16 @@ static const char help_status[] =
     "Shows device, fleet, server and the newest model. Asks nobody.\n";
 
 static const char help_leave[] =
-    "fedl-client leave [--home DIR] [--timeout S] [--log text|json]\n"
+    "fedl-client leave [--home DIR] [--local | --timeout S] [--log text|json]\n"
     "\n"
     "Tells the server that this device takes part no longer, then destroys its keys; predict ends\n"
     "with them, because it verifies the model with their help. To come back, join with a new "
-    "token.\n";
+    "token.\n"
+    "\n"
+    "  --local       destroy keys, model and progress without asking the server: for a device "
+    "that\n"
+    "                it refuses or that can't reach it. The operator revokes the device there\n"
+    "  --timeout S   give up after S seconds (60)\n";
 
 void agent_help(FILE *out, agent_command about)
 {

@@ -37,7 +37,8 @@ agent_exit agent_home_load(const agent_home *home, fedl_identity *identity,
                            const fedl_crypto *crypto, char text[AGENT_TEXT_BYTES]);
 /** Writes one file durably. */
 fedl_status agent_home_save(const agent_home *home, const char *name, fedl_bytes bytes);
-/** Overwrites and removes the identity. */
+/** Overwrites and removes the identity, then removes what belongs to it: progress (task numbers of
+ * another fleet mean other tasks), model, address. */
 fedl_status agent_home_forget(const agent_home *home);
 /** What a failed write means to people. */
 agent_exit agent_exit_of(fedl_status status);

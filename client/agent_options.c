@@ -123,6 +123,7 @@ static bool take_option(agent_options *o, int argc, char **argv, int *at, char t
         {"--json", BIT(AGENT_PREDICT) | BIT(AGENT_STATUS), VALUE_NONE, NULL, NULL, &o->json, 0, 0},
         {"--rounds", run, VALUE_NUMBER, NULL, &o->rounds, NULL, 1, 1000000000},
         {"--until-complete", run, VALUE_NONE, NULL, NULL, &o->until_complete, 0, 0},
+        {"--local", BIT(AGENT_LEAVE), VALUE_NONE, NULL, NULL, &o->local, 0, 0},
         {"--memory", run, VALUE_NUMBER, NULL, &o->memory_bytes_max, NULL, 1, UINT32_MAX},
         {"--chunk", run, VALUE_NUMBER, NULL, &o->chunk_bytes_max, NULL, FEDLI_CHUNK_BYTES_MIN,
          FEDLI_CHUNK_BYTES_MAX},

@@ -50,6 +50,7 @@ typedef struct agent_options {
     uint32_t rows_client;
     bool log_json;
     bool json;
+    bool local;      /* leave: without the server */
     uint32_t rounds; /* 0 = no limit */
     bool until_complete;
     uint32_t timeout_s;

@@ -10,6 +10,10 @@
  * error. */
 agent_exit agent_run(const agent_options *options, const fedl_crypto *crypto);
 
+/* agent_leave.c */
+/** leave --local: destroys the keys without the server; says what that means. */
+agent_exit agent_leave_local(const agent_options *options);
+
 /* agent_predict.c, agent_status.c */
 agent_exit agent_predict(const agent_options *options, const fedl_crypto *crypto);
 agent_exit agent_status(const agent_options *options, const fedl_crypto *crypto);

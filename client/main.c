@@ -21,6 +21,9 @@ int main(int argc, char **argv)
     case AGENT_JOIN:
     case AGENT_RUN:
     case AGENT_LEAVE:
+        if (options.local) {
+            return (int)agent_leave_local(&options);
+        }
         return (int)agent_run(&options, fedl_crypto_sodium());
     case AGENT_PREDICT:
         return (int)agent_predict(&options, fedl_crypto_sodium());

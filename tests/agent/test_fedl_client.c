@@ -159,6 +159,25 @@ static void homes(void **state)
     at_home("run --csv a", 11, "malformed");
 }
 
+static void leaving_without_the_server(void **state)
+{
+    (void)state;
+    char arguments[512];
+    const char *const files[] = {"identity", "progress", "model", "server"};
+    at_home("run --csv a --local", 2, "does not take it");
+    make_home();
+    /* Damaged or not: what is there goes. */
+    assert_int_equal(fedl_file_replace(in_home("progress"), fedl_bytes_of("x", 1), 0600), FEDL_OK);
+    assert_int_equal(fedl_file_replace(in_home("model"), fedl_bytes_of("x", 1), 0600), FEDL_OK);
+    (void)snprintf(arguments, sizeof arguments, "leave --local --home %s/home", scratch_folder);
+    assert_int_equal(call(arguments), 0);
+    assert_non_null(strstr(said, "the server was not told"));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(access(in_home(files[i]), F_OK), -1);
+    }
+    at_home("leave --local", 4, "nothing to destroy");
+}
+
 static void second_agent_on_the_same_home(void **state)
 {
     (void)state;
@@ -251,6 +270,7 @@ int main(void)
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(help_teaches),
         cmocka_unit_test(homes),
+        cmocka_unit_test(leaving_without_the_server),
         cmocka_unit_test(second_agent_on_the_same_home),
         cmocka_unit_test(joining_without_a_server),
         cmocka_unit_test(second_signal_ends_it_at_once),

@@ -146,9 +146,27 @@ static void leave_of_an_unknown_device_ends(void **state)
     (void)state;
     world *w = world_create(FEDL_CLIENT_LEAVE);
     w->refuse_hello = true;
-    world_run(w, 100);
+    for (uint32_t tries = 1; tries <= 3; tries++) {
+        assert_false(w->done); /* anybody on the way could have said so */
+        world_advance(w, 100);
+        assert_int_equal(world_count(w, "log refused"), tries);
+    }
     assert_true(w->done);
     assert_int_equal(w->done_status, FEDL_ERR_AUTH);
+    world_destroy(w);
+}
+
+static void leave_survives_a_forged_refusal(void **state)
+{
+    (void)state;
+    world *w = world_create(FEDL_CLIENT_LEAVE);
+    w->refuse_hello = true;
+    world_run(w, 100);
+    world_advance(w, 100);
+    w->refuse_hello = false;
+    world_advance(w, 100);
+    assert_true(w->done);
+    assert_int_equal(w->done_status, FEDL_OK);
     world_destroy(w);
 }
 
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test(server_that_calls_all_stale_cannot_make_it_spin),
         cmocka_unit_test(leave_is_tried_again_when_busy),
         cmocka_unit_test(leave_of_an_unknown_device_ends),
+        cmocka_unit_test(leave_survives_a_forged_refusal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

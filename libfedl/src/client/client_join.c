@@ -85,6 +85,7 @@ static fedl_status write_finish(fedli_client_state *c, size_t *size)
     fedli_wipe(c->arena, FEDLI_MESSAGE_ARENA_BYTES);
     fedli_wipe(send_key, sizeof send_key);
     fedli_wipe(receive_key, sizeof receive_key);
+    fedli_wipe(hash, sizeof hash);
     return status;
 }
 

@@ -28,6 +28,7 @@ void fedli_client_hello_ik(fedli_client_state *c)
     }
     if (status != FEDL_OK) {
         /* The pinned server key is a low-order point: nothing can come of it, now or later. */
+        fedli_noise_wipe(&c->noise);
         fedli_client_link_fail(c, FEDL_CLIENT_LOG_REFUSED, status);
         return;
     }
@@ -46,14 +47,16 @@ void fedli_client_on_hello_ik(fedli_client_state *c, const fedli_envelope *envel
     if (status == FEDL_OK) {
         status = fedli_noise_split(&c->noise, send_key, receive_key, hash);
     }
-    if (status != FEDL_OK) {
-        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, status);
-        return;
+    if (status == FEDL_OK) {
+        fedli_channel_init(&c->channel, c->crypto, send_key, receive_key);
     }
-    fedli_channel_init(&c->channel, c->crypto, send_key, receive_key);
     fedli_wipe(send_key, sizeof send_key);
     fedli_wipe(receive_key, sizeof receive_key);
     fedli_wipe(hash, sizeof hash);
+    if (status != FEDL_OK) {
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, status); /* wipes c->noise, too */
+        return;
+    }
     c->session = true;
     c->session_failures = 0;
     c->session_id = envelope->session_id;
@@ -264,8 +267,8 @@ static void on_refuse(fedli_client_state *c)
     }
     c->refusals++;
     fedli_client_link_fail(c, FEDL_CLIENT_LOG_REFUSED, FEDL_ERR_AUTH);
-    if (c->work == FEDLI_WORK_LEAVE ||
-        (c->work == FEDLI_WORK_JOIN && c->refusals >= FEDLI_CLIENT_REFUSALS_MAX)) {
+    const bool ends = c->work == FEDLI_WORK_LEAVE || c->work == FEDLI_WORK_JOIN;
+    if (ends && c->refusals >= FEDLI_CLIENT_REFUSALS_MAX) {
         fedli_client_finish(c, FEDL_ERR_AUTH);
     }
 }

@@ -25,7 +25,7 @@
 #include "secure/noise.h"
 #include "wire/message.h"
 
-#define FEDLI_CLIENT_REFUSALS_MAX 3u   /* JOIN gives up after that many in a row */
+#define FEDLI_CLIENT_REFUSALS_MAX 3u   /* JOIN, LEAVE give up after that many in a row */
 #define FEDLI_CLIENT_STALLS_MAX   16u  /* replies to UPLOAD that don't get on */
 #define FEDLI_CLIENT_OVERHEAD     256u /* of a chunk: envelope, record, frame, message fields */
 #define FEDLI_MANIFEST_KEPT_BYTES (FEDLI_MANIFEST_BYTES + FEDL_SIGNATURE_BYTES)
