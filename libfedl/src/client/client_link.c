@@ -80,6 +80,12 @@ void fedli_client_on_connected(fedli_client_state *c)
     c->link = FEDLI_LINK_READY;
     c->timeout_ns = FEDL_NEVER_NS;
     c->outstanding = false;
+    /* Nothing was heard for as long as a reply may take: the server may have been restarted, and
+     * need not say that it forgot the session. A handshake costs less than another time-out. */
+    if (c->session &&
+        c->now_ns - c->heard_ns >= (fedl_instant_ns)c->cfg.reply_timeout_ms * 1000000) {
+        fedli_client_session_drop(c);
+    }
     fedli_client_log(c, FEDL_CLIENT_LOG_CONNECTED);
 }
 

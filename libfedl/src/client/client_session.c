@@ -62,6 +62,7 @@ void fedli_client_on_hello_ik(fedli_client_state *c, const fedli_envelope *envel
     c->session_id = envelope->session_id;
     c->link = FEDLI_LINK_READY;
     c->timeout_ns = FEDL_NEVER_NS;
+    c->heard_ns = c->now_ns;
 }
 
 /* ---- requests ---- */
@@ -145,6 +146,7 @@ void fedli_client_answered(fedli_client_state *c)
     c->request_id = 0;
     c->timeout_ns = FEDL_NEVER_NS;
     c->failures = 0;
+    c->heard_ns = c->now_ns;
     c->session_failures = 0;
     c->refusals = 0;
 }

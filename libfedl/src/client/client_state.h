@@ -7,7 +7,8 @@
  *
  * A lost connection changes the link only; the work waits and its request goes out again, under the
  * same request id, when the link is READY. The session outlives a connection: only a refusal, a bad
- * record or a second failure in a row ends it, so that a flaky link costs no handshakes.
+ * record, a second failure in a row or a silence of a reply's time-out ends it, so that a flaky
+ * link costs no handshakes.
  *
  * Memory: one block of the host holds this struct, one record in (opened), one record out and the
  * arena of messages; a second block, asked for per task, holds container and model.
@@ -103,6 +104,7 @@ typedef struct fedli_client_state {
     fedl_instant_ns timeout_ns; /* of CONNECT, handshake or request; NEVER: none */
     fedl_instant_ns connect_ns; /* DOWN: not before */
     fedl_instant_ns request_ns; /* no request before */
+    fedl_instant_ns heard_ns;   /* last good handshake or reply */
     fedl_instant_ns sent_ns;    /* when the outstanding request went out */
     uint32_t failures;          /* in a row, for the back-off */
     uint32_t session_failures;  /* connections that broke since the last good reply */
