@@ -82,6 +82,8 @@ static fedl_status act(fedl_sim_world *world, const fedl_action *action)
     case FEDL_ACTION_LOG:
         note_log(world, action);
         return FEDL_OK;
+    case FEDL_ACTION_COMPUTE:
+        return FEDL_ERR_UNSUPPORTED;
     }
     return FEDL_ERR_STATE;
 }

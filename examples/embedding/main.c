@@ -75,6 +75,7 @@ static void coord_act(const fedl_action *action)
         d.complete = d.complete || action->log_kind == FEDL_LOG_TASK_COMPLETE;
         return;
     case FEDL_ACTION_DROP:
+    case FEDL_ACTION_COMPUTE: /* this plan is plain: there is nothing to unmask */
         return;
     }
 }
@@ -152,6 +153,7 @@ static fedl_task_setup make_task(const fedl_coord_config *cfg, uint8_t container
                    .clients_max = 1,
                    .w_max = 1},
         .aggregation = FEDL_AGGREGATION_PLAIN,
+        .privacy = {.mode = FEDL_PRIVACY_NONE},
         .run_seed = 1};
     const fedl_round_config round = {.round_count = ROUNDS,
                                      .clients_goal = 1,

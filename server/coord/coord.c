@@ -128,6 +128,7 @@ static bool event_is_valid(const fedl_event *event)
     case FEDL_EVENT_TICK:
     case FEDL_EVENT_GONE:
     case FEDL_EVENT_STORED:
+    case FEDL_EVENT_COMPUTED:
         return true;
     case FEDL_EVENT_MESSAGE:
         return event->request != 0 && (event->bytes.data != NULL || event->bytes.size == 0);
@@ -237,6 +238,8 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
         break;
     case FEDL_EVENT_ADMIN:
         fedli_admin_on_event(c);
+        break;
+    case FEDL_EVENT_COMPUTED:
         break;
     }
     fedli_pool_try_open(c);

@@ -32,6 +32,7 @@
 #include "agg/agg.h"
 #include "coord/store_op.h"
 #include "fedl/client.h" /* fedl_instant_ns, FEDL_ENTROPY_BYTES */
+#include "secagg/prg.h"
 
 #define FEDL_COORD_ACTIONS_MAX 32u
 
@@ -84,7 +85,13 @@ typedef struct fedl_task_restore {
     uint32_t task_id;
     fedl_task_state state;
     fedl_model_record newest; /* container, master_words, agg_state are copied */
-    uint32_t attempt_last;    /* last attempt opened for round newest.round + 1; 0 = none */
+    uint32_t round_next;      /* newest.round + 1, or more when rounds were burnt; 0 = the former */
+    uint32_t attempt_last;    /* last attempt opened for round_next; 0 = none */
+    uint64_t rho_spent;       /* of the task, FEDL_RHO_ONE units */
+    /* A masked sum whose GROUP_COMMIT is durable, and neither finished nor burnt; size 0 = none. It
+     * belongs to (round_next, attempt_last); copied. */
+    fedl_bytes masked_sum;
+    fedl_bytes group_state;
 } fedl_task_restore;
 
 typedef enum fedl_event_kind {
@@ -93,6 +100,7 @@ typedef enum fedl_event_kind {
     FEDL_EVENT_GONE = 3,    /* request: its connection is gone, don't answer it */
     FEDL_EVENT_STORED = 4,  /* ticket, status */
     FEDL_EVENT_ADMIN = 5,
+    FEDL_EVENT_COMPUTED = 6, /* ticket: all parts of the job are done */
 } fedl_event_kind;
 
 typedef enum fedl_admin_kind {
@@ -131,7 +139,21 @@ typedef enum fedl_action_kind {
     FEDL_ACTION_STORE = 3,       /* ticket, op */
     FEDL_ACTION_ADMIN_REPLY = 4, /* ticket, status, device_id or task_id, text (token) */
     FEDL_ACTION_LOG = 5,
+    FEDL_ACTION_COMPUTE = 6, /* ticket, job: run fedl_compute_run() for parts 0 … n − 1, on any
+                                threads, then send COMPUTED */
 } fedl_action_kind;
+
+/* Taking the masks off a sum: the only long computation. Everything it points to stays untouched
+ * until COMPUTED. */
+typedef struct fedl_compute_job {
+    fedli_mask_shape shape;
+    uint8_t *vector;
+    const fedli_mask_key *keys;
+    uint32_t key_count;
+} fedl_compute_job;
+
+/** One part of a job; parts of one job may run at the same time. */
+void fedl_compute_run(const fedl_compute_job *job, uint32_t part, uint32_t parts);
 
 typedef enum fedl_log_kind {
     FEDL_LOG_DEVICE_ENROLLED = 1,
@@ -149,6 +171,10 @@ typedef enum fedl_log_kind {
     FEDL_LOG_TASK_RESUMED = 13,
     FEDL_LOG_TASK_COMPLETE = 14,
     FEDL_LOG_STORE_FAILED = 15, /* status; it is tried again */
+    FEDL_LOG_COHORT = 16,       /* the roster is frozen: a = devices, b = ms since the choice */
+    FEDL_LOG_SURVIVORS = 17,    /* U3 is frozen: a = survivors, b = of so many with shares */
+    FEDL_LOG_ROUND_BURNT = 18,  /* text = reason, device_id = blamed or 0 */
+    FEDL_LOG_EXCLUDED = 19,     /* device_id is left out of the next attempt; text = reason */
 } fedl_log_kind;
 
 typedef struct fedl_action {
@@ -157,6 +183,7 @@ typedef struct fedl_action {
     fedl_bytes bytes;
     uint64_t ticket;
     const fedl_store_op *op;
+    const fedl_compute_job *job; /* COMPUTE */
     fedl_status status;
     fedl_log_kind log_kind;
     uint32_t device_id;

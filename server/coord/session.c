@@ -114,6 +114,9 @@ static void dispatch(fedli_coord_state *c, uint32_t slot, const fedl_message *me
     case FEDL_MESSAGE_ACCEPTED:
     case FEDL_MESSAGE_REJECT:
     case FEDL_MESSAGE_LEFT:
+    case FEDL_MESSAGE_PUT:
+    case FEDL_MESSAGE_GET:
+    case FEDL_MESSAGE_PART:
         fedli_outbox_reject(c, slot, FEDL_REJECT_MALFORMED, 0, "not a request of a session");
         return;
     }

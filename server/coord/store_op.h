@@ -72,7 +72,13 @@ typedef enum fedl_store_op_kind {
     FEDL_STORE_ROUND_OPEN = 6,   /* task_id, round, attempt, members */
     FEDL_STORE_ROUND_ABORT = 7,  /* task_id, round, attempt, text = reason */
     FEDL_STORE_COMMIT = 8, /* task_id, round, attempt, members that were counted, model, metrics:
-                              the commit point */
+                              the commit point of a version */
+    FEDL_STORE_GROUP_COMMIT = 9, /* task_id, round, attempt, members = U2, share_kinds, masked_sum,
+                                    group_state, rho: the commit point of a masked sum. Afterwards
+                                    the round is finished (COMMIT) or burnt, never tried again */
+    FEDL_STORE_ROUND_BURN = 10,  /* task_id, round, attempt, text, blamed: no attempt follows, the
+                                    next round starts from the same model; masked_sum and
+                                    group_state are forgotten, the charge stays */
 } fedl_store_op_kind;
 
 typedef struct fedl_store_op {
@@ -89,7 +95,13 @@ typedef struct fedl_store_op {
     uint32_t member_count;
     fedl_model_record model;
     fedl_round_metrics metrics;
-    const char *text; /* static storage, or NULL */
+    const uint8_t *share_kinds; /* [member_count]: 1 = b (survivor), 2 = d (vanished) */
+    fedl_bytes masked_sum;      /* one vector */
+    fedl_bytes group_state;     /* fedl_group_export() */
+    uint64_t rho;               /* privacy charge, FEDL_RHO_ONE units; 0 = none */
+    uint32_t blamed;            /* ROUND_ABORT, ROUND_BURN: device to name in the audit; 0 = none */
+    uint32_t blamed_other;      /* the other end of a complaint; 0 = none */
+    const char *text;           /* static storage, or NULL */
 } fedl_store_op;
 
 #endif

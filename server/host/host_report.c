@@ -223,5 +223,10 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
         break;
     case FEDL_LOG_STORE_FAILED:
         break; /* store.failed has said it, with the reason */
+    case FEDL_LOG_COHORT:
+    case FEDL_LOG_SURVIVORS:
+    case FEDL_LOG_ROUND_BURNT:
+    case FEDL_LOG_EXCLUDED:
+        break;
     }
 }

@@ -108,6 +108,8 @@ static void execute(fedl_host *host, const fedl_action *action)
         fedli_host_report(host, action);
         fedli_admin_on_log(host, action);
         break;
+    case FEDL_ACTION_COMPUTE:
+        break;
     }
 }
 

@@ -62,6 +62,9 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
         (void)snprintf(out, room, "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 ": %s",
                        op->task_id, op->round, op->attempt, text);
         break;
+    case FEDL_STORE_GROUP_COMMIT:
+    case FEDL_STORE_ROUND_BURN:
+        break;
     case FEDL_STORE_COMMIT:
         fedli_hex_encode(digest, op->model.digest, 32);
         (void)snprintf(out, room,

@@ -106,6 +106,10 @@ const char *fedl_store_op_name(fedl_store_op_kind kind)
         return "round-abort";
     case FEDL_STORE_COMMIT:
         return "commit";
+    case FEDL_STORE_GROUP_COMMIT:
+        return "group-commit";
+    case FEDL_STORE_ROUND_BURN:
+        return "round-burn";
     }
     return "unknown";
 }

@@ -305,6 +305,9 @@ static fedl_status apply_kind(sqlite_store *store, const fedl_store_op *op)
         return round_close(store, op, 2);
     case FEDL_STORE_COMMIT:
         return commit(store, op);
+    case FEDL_STORE_GROUP_COMMIT:
+    case FEDL_STORE_ROUND_BURN:
+        return FEDL_ERR_UNSUPPORTED;
     }
     return FEDL_ERR_RANGE;
 }

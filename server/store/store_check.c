@@ -89,6 +89,9 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
             return FEDL_ERR_RANGE;
         }
         return model_check(crypto, op);
+    case FEDL_STORE_GROUP_COMMIT:
+    case FEDL_STORE_ROUND_BURN:
+        return FEDL_ERR_UNSUPPORTED;
     }
     return ok ? FEDL_OK : FEDL_ERR_RANGE;
 }

@@ -311,6 +311,9 @@ static fedl_status apply_kind(mem_store *store, const fedl_store_op *op)
         return round_abort(store, op);
     case FEDL_STORE_COMMIT:
         return commit(store, op);
+    case FEDL_STORE_GROUP_COMMIT:
+    case FEDL_STORE_ROUND_BURN:
+        return FEDL_ERR_UNSUPPORTED;
     }
     return FEDL_ERR_RANGE;
 }

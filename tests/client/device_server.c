@@ -84,6 +84,7 @@ void world_server_init(world *w)
                    .w_unit = 0,
                    .w_max = 1},
         .aggregation = FEDL_AGGREGATION_PLAIN,
+        .privacy = {.mode = FEDL_PRIVACY_NONE},
         .run_seed = 42,
         .holdout_permille = 200};
     s->plan = plan;

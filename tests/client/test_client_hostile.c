@@ -20,6 +20,19 @@ static world_answer fault_once(world *w, const fedl_message *request, fedl_messa
 /* Every kind of message as the answer to every request; the device must recover each time. */
 static fedl_message_kind wrong_kind;
 
+static void fill_item(fedl_message *reply)
+{
+    static const uint8_t payload[64] = {1};
+    const fedl_bytes part = fedl_bytes_of(payload, sizeof payload);
+    if (reply->kind == FEDL_MESSAGE_PUT) {
+        reply->u.put = (fedl_message_put){1, 1, 1, FEDL_ITEM_READY, 0, 64, part};
+    } else if (reply->kind == FEDL_MESSAGE_GET) {
+        reply->u.get = (fedl_message_get){1, 1, 1, FEDL_ITEM_ROSTER, 0, FEDLI_CHUNK_BYTES_MIN, 0};
+    } else {
+        reply->u.part = (fedl_message_part){FEDL_ITEM_ROSTER, 0, 64, part};
+    }
+}
+
 static world_answer answer_wrongly(world *w, const fedl_message *request, fedl_message *reply)
 {
     static const uint8_t payload[64] = {1};
@@ -73,6 +86,11 @@ static world_answer answer_wrongly(world *w, const fedl_message *request, fedl_m
         reply->u.reject.retry_after_ms = 77;
         reply->u.reject.text = fedl_bytes_of("later", 5);
         break;
+    case FEDL_MESSAGE_PUT:
+    case FEDL_MESSAGE_GET:
+    case FEDL_MESSAGE_PART:
+        fill_item(reply);
+        break;
     case FEDL_MESSAGE_ENROL:
     case FEDL_MESSAGE_WAIT:
     case FEDL_MESSAGE_LEAVE:
@@ -85,7 +103,7 @@ static world_answer answer_wrongly(world *w, const fedl_message *request, fedl_m
 static void any_message_in_any_phase_is_survived(void **state)
 {
     (void)state;
-    for (int kind = FEDL_MESSAGE_ENROL; kind <= FEDL_MESSAGE_LEFT; kind++) {
+    for (int kind = FEDL_MESSAGE_ENROL; kind <= FEDL_MESSAGE_PART; kind++) {
         for (int at = 0; at < 8; at++) {
             world *w = world_create(FEDL_CLIENT_RUN);
             w->hook = answer_wrongly;

@@ -13,6 +13,25 @@ static void note(world *w, const char *text)
     w->transcript_bytes += (size_t)written < room ? (size_t)written : 0u;
 }
 
+static void tell_masked(const fedl_action *a, char *text, size_t size)
+{
+    const unsigned long long x = a->a;
+    const unsigned long long y = a->b;
+    if (a->log_kind == FEDL_LOG_COHORT) {
+        (void)snprintf(text, size, "task %u round %u.%u cohort of %llu", a->task_id, a->round,
+                       a->attempt, x);
+    } else if (a->log_kind == FEDL_LOG_SURVIVORS) {
+        (void)snprintf(text, size, "task %u round %u.%u survivors %llu of %llu", a->task_id,
+                       a->round, a->attempt, x, y);
+    } else if (a->log_kind == FEDL_LOG_ROUND_BURNT) {
+        (void)snprintf(text, size, "task %u round %u.%u is burnt: %s", a->task_id, a->round,
+                       a->attempt, a->text);
+    } else {
+        (void)snprintf(text, size, "task %u round %u.%u excludes device %u: %s", a->task_id,
+                       a->round, a->attempt, a->device_id, a->text);
+    }
+}
+
 void world_note_log(world *w, const fedl_action *a)
 {
     char text[200];
@@ -74,6 +93,12 @@ void world_note_log(world *w, const fedl_action *a)
         break;
     case FEDL_LOG_STORE_FAILED:
         (void)snprintf(text, sizeof text, "store failed: %s", fedl_status_text(a->status));
+        break;
+    case FEDL_LOG_COHORT:
+    case FEDL_LOG_SURVIVORS:
+    case FEDL_LOG_ROUND_BURNT:
+    case FEDL_LOG_EXCLUDED:
+        tell_masked(a, text, sizeof text);
         break;
     }
     note(w, text);

@@ -60,6 +60,7 @@ static void make_plan(world *w)
     plan->train = (fedl_train_config){1, 8, 1677722, 0};
     plan->update = (fedl_update_config){262144, -11, 16, 16, 10, 4};
     plan->aggregation = FEDL_AGGREGATION_PLAIN;
+    plan->privacy.mode = FEDL_PRIVACY_NONE;
     plan->run_seed = 7;
     plan->data = fedl_bytes_of(plan_data, sizeof plan_data - 1);
     w->round = (fedl_round_config){.round_count = 3,
@@ -212,6 +213,8 @@ static void on_action(world *w, const fedl_action *a)
     case FEDL_ACTION_LOG:
         world_note_log(w, a);
         return;
+    case FEDL_ACTION_COMPUTE:
+        break;
     }
     fail();
 }

@@ -165,6 +165,15 @@ static void fill_message(fedl_message *m, fedl_message_kind kind, uint8_t *vecto
     case FEDL_MESSAGE_REJECT:
         m->u.reject.code = FEDL_REJECT_BUSY;
         break;
+    case FEDL_MESSAGE_PUT:
+        m->u.put = (fedl_message_put){1, 1, 1, FEDL_ITEM_READY, 0, 240, some};
+        break;
+    case FEDL_MESSAGE_GET:
+        m->u.get = (fedl_message_get){1, 1, 1, FEDL_ITEM_ROSTER, 0, 256, 0};
+        break;
+    case FEDL_MESSAGE_PART:
+        m->u.part = (fedl_message_part){FEDL_ITEM_ROSTER, 0, 240, some};
+        break;
     case FEDL_MESSAGE_LEAVE:
     case FEDL_MESSAGE_LEFT:
         break;
@@ -240,6 +249,9 @@ static bool answer_allowed(const device *d, fedl_message_kind kind, scene s, sen
     case FEDL_MESSAGE_CHUNK:
     case FEDL_MESSAGE_ACCEPTED:
     case FEDL_MESSAGE_REJECT:
+    case FEDL_MESSAGE_PUT:
+    case FEDL_MESSAGE_GET:
+    case FEDL_MESSAGE_PART:
     case FEDL_MESSAGE_LEFT:
         break;
     }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIXED_BYTES 192u
+#define FIXED_BYTES 256u
 
 static const char data_lines[] = "format = idx\n";
 
@@ -24,6 +24,7 @@ static fedl_plan good_plan(void)
     plan.train = (fedl_train_config){2, 16, 1677722, 655};
     plan.update = (fedl_update_config){262144, -11, 16, 10, 750, 8};
     plan.aggregation = FEDL_AGGREGATION_PLAIN;
+    plan.privacy.mode = FEDL_PRIVACY_NONE;
     plan.run_seed = 0xa1b2c3d4u;
     plan.holdout_permille = 100;
     plan.data = fedl_bytes_of(data_lines, sizeof data_lines - 1);
@@ -31,91 +32,93 @@ static fedl_plan good_plan(void)
 }
 
 /* Written by hand from the table in docs/protocol.md. */
-static const uint8_t golden[FIXED_BYTES] = {'f',
-                                            'p',
-                                            'l',
-                                            'n',
-                                            1,
-                                            0,
-                                            1,
-                                            0, /* magic, version, aggregation */
-                                            0xd4,
-                                            0xc3,
-                                            0xb2,
-                                            0xa1,
-                                            100,
-                                            0,
-                                            0,
-                                            0, /* run_seed, holdout */
-                                            2,
-                                            0,
-                                            0,
-                                            0,
-                                            16,
-                                            0,
-                                            0,
-                                            0, /* epochs, batch */
-                                            0x9a,
-                                            0x99,
-                                            0x19,
-                                            0x00,
-                                            0x8f,
-                                            0x02,
-                                            0,
-                                            0, /* lr, mu */
-                                            0,
-                                            0,
-                                            4,
-                                            0,
-                                            0xf5,
-                                            16,
-                                            0,
-                                            0,
-                                            10,
-                                            0,
-                                            0,
-                                            0, /* clip, update_exp, ring, clients_max */
-                                            0xee,
-                                            0x02,
-                                            0,
-                                            0,
-                                            8,
-                                            0,
-                                            0,
-                                            0, /* w_unit, w_max */
-                                            0x10,
-                                            0x03,
-                                            0,
-                                            0,
-                                            0xf9,
-                                            1,
-                                            3,
-                                            0, /* inputs, input_exp, loss, layers */
-                                            1,
-                                            0xf2,
-                                            0,
-                                            0,
-                                            64,
-                                            0,
-                                            0,
-                                            0, /* dense 64 */
-                                            2,
-                                            0,
-                                            0,
-                                            0,
-                                            0,
-                                            0,
-                                            0,
-                                            0, /* relu */
-                                            1,
-                                            0xf3,
-                                            0,
-                                            0,
-                                            10,
-                                            0,
-                                            0,
-                                            0, /* dense 10, then 13 empty places */
-                                            [188] = sizeof data_lines - 1};
+static const uint8_t golden[FIXED_BYTES] = {
+    'f',
+    'p',
+    'l',
+    'n',
+    2,
+    0,
+    1,
+    0, /* magic, version, aggregation */
+    0xd4,
+    0xc3,
+    0xb2,
+    0xa1,
+    100,
+    0,
+    0,
+    0, /* run_seed, holdout */
+    2,
+    0,
+    0,
+    0,
+    16,
+    0,
+    0,
+    0, /* epochs, batch */
+    0x9a,
+    0x99,
+    0x19,
+    0x00,
+    0x8f,
+    0x02,
+    0,
+    0, /* lr, mu */
+    0,
+    0,
+    4,
+    0,
+    0xf5,
+    16,
+    0,
+    0,
+    10,
+    0,
+    0,
+    0, /* clip, update_exp, ring, clients_max */
+    0xee,
+    0x02,
+    0,
+    0,
+    8,
+    0,
+    0,
+    0, /* w_unit, w_max */
+    0x10,
+    0x03,
+    0,
+    0,
+    0xf9,
+    1,
+    3,
+    0, /* inputs, input_exp, loss, layers */
+    1,
+    0xf2,
+    0,
+    0,
+    64,
+    0,
+    0,
+    0, /* dense 64 */
+    2,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0, /* relu */
+    1,
+    0xf3,
+    0,
+    0,
+    10,
+    0,
+    0,
+    0,         /* dense 10, then 13 empty places */
+    [189] = 1, /* no privacy; the rest of masking and privacy: zero */
+    [252] = sizeof data_lines - 1};
 
 static void bytes_are_the_written_ones(void **state)
 {
@@ -230,14 +233,15 @@ static fedl_status decode_changed(size_t index, uint8_t value)
 static void reserved_bytes_and_empty_places_are_zero(void **state)
 {
     (void)state;
-    static const size_t reserved[] = {7, 38, 39, 62, 63, 70, 71, 84, 85, 88, 187};
+    static const size_t reserved[] = {7, 38, 39, 62, 63, 70, 71, 84, 85, 88, 187, 220, 251};
     assert_int_equal(decode_changed(0, 'f'), FEDL_OK);
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
         assert_int_equal(decode_changed(reserved[i], 1), FEDL_ERR_FORMAT);
     }
-    assert_int_equal(decode_changed(189, 0x10), FEDL_ERR_TRUNCATED); /* 4,109 bytes of data */
-    assert_int_equal(decode_changed(190, 1), FEDL_ERR_FORMAT);       /* more than may be */
-    assert_int_equal(decode_changed(6, 2), FEDL_ERR_UNSUPPORTED);    /* aggregation */
+    assert_int_equal(decode_changed(253, 0x10), FEDL_ERR_TRUNCATED); /* 4,109 bytes of data */
+    assert_int_equal(decode_changed(254, 1), FEDL_ERR_FORMAT);       /* more than may be */
+    assert_int_equal(decode_changed(6, 2), FEDL_ERR_RANGE);          /* masked, but zero */
+    assert_int_equal(decode_changed(6, 4), FEDL_ERR_UNSUPPORTED);    /* aggregation */
     assert_int_equal(decode_changed(57, 9), FEDL_ERR_UNSUPPORTED);   /* loss */
     assert_int_equal(decode_changed(58, 17), FEDL_ERR_RANGE);        /* layers */
     assert_int_equal(decode_changed(60, 9), FEDL_ERR_UNSUPPORTED);   /* kind of the first */
@@ -272,7 +276,7 @@ static void check_knows_every_limit(void **state)
     EXPECT(plan.update.ring_bits = 12, FEDL_ERR_RANGE);
     EXPECT(plan.update.clip_q16 = 0, FEDL_ERR_RANGE);
     EXPECT(plan.aggregation = (fedl_aggregation)0, FEDL_ERR_UNSUPPORTED);
-    EXPECT(plan.aggregation = (fedl_aggregation)2, FEDL_ERR_UNSUPPORTED);
+    EXPECT(plan.aggregation = (fedl_aggregation)4, FEDL_ERR_UNSUPPORTED);
     EXPECT(plan.holdout_permille = 500, FEDL_OK);
     EXPECT(plan.holdout_permille = 501, FEDL_ERR_RANGE);
     EXPECT(plan.data.size = FEDL_PLAN_DATA_BYTES_MAX + 1, FEDL_ERR_RANGE);

@@ -81,6 +81,26 @@ static fedl_message task_sample(size_t index, fedl_message m)
     return m;
 }
 
+static fedl_message item_sample(size_t index, fedl_message m)
+{
+    if (index == 16) {
+        m.kind = FEDL_MESSAGE_PUT;
+        m.u.put = (fedl_message_put){7, 8, 9, FEDL_ITEM_SHARES, 11, 111, fedl_bytes_of(filler, 99)};
+    } else if (index == 17) {
+        m.kind = FEDL_MESSAGE_GET;
+        m.u.get = (fedl_message_get){7, 8, 9, FEDL_ITEM_FORWARD, 12, 1024, 30000};
+    } else {
+        m.kind = FEDL_MESSAGE_PART;
+        m.u.part.item = FEDL_ITEM_CONFIRMS;
+        if (index == 18) {
+            m.u.part.offset = 13;
+            m.u.part.total_bytes = 112;
+            m.u.part.payload = fedl_bytes_of(filler, 99);
+        }
+    }
+    return m;
+}
+
 fedl_message sample_message(size_t index)
 {
     fedl_message m;
@@ -92,6 +112,9 @@ fedl_message sample_message(size_t index)
     }
     if (index <= 10) {
         return task_sample(index, m);
+    }
+    if (index >= 16) {
+        return item_sample(index, m);
     }
     if (index == 11) {
         m.kind = FEDL_MESSAGE_FETCH;
@@ -151,6 +174,20 @@ static bool upload_equal(const fedl_message_upload *a, const fedl_message_upload
            memcmp(a->digest, b->digest, 32) == 0 && view_equal(a->payload, b->payload);
 }
 
+static bool put_equal(const fedl_message_put *a, const fedl_message_put *b)
+{
+    return a->task_id == b->task_id && a->round == b->round && a->attempt == b->attempt &&
+           a->item == b->item && a->offset == b->offset && a->total_bytes == b->total_bytes &&
+           view_equal(a->payload, b->payload);
+}
+
+static bool get_equal(const fedl_message_get *a, const fedl_message_get *b)
+{
+    return a->task_id == b->task_id && a->round == b->round && a->attempt == b->attempt &&
+           a->item == b->item && a->offset == b->offset && a->bytes_max == b->bytes_max &&
+           a->wait_ms_max == b->wait_ms_max;
+}
+
 static bool body_equal(const fedl_message *a, const fedl_message *b)
 {
     switch (a->kind) {
@@ -187,6 +224,14 @@ static bool body_equal(const fedl_message *a, const fedl_message *b)
         return a->u.reject.code == b->u.reject.code &&
                a->u.reject.retry_after_ms == b->u.reject.retry_after_ms &&
                view_equal(a->u.reject.text, b->u.reject.text);
+    case FEDL_MESSAGE_PUT:
+        return put_equal(&a->u.put, &b->u.put);
+    case FEDL_MESSAGE_GET:
+        return get_equal(&a->u.get, &b->u.get);
+    case FEDL_MESSAGE_PART:
+        return a->u.part.item == b->u.part.item && a->u.part.offset == b->u.part.offset &&
+               a->u.part.total_bytes == b->u.part.total_bytes &&
+               view_equal(a->u.part.payload, b->u.part.payload);
     case FEDL_MESSAGE_LEAVE:
     case FEDL_MESSAGE_LEFT:
         return true;

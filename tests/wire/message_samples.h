@@ -5,7 +5,7 @@
 
 #include "wire/message.h"
 
-#define SAMPLE_COUNT       16u
+#define SAMPLE_COUNT       20u
 #define SAMPLE_FRAME_BYTES 65536u
 
 /* Sample index < SAMPLE_COUNT; views point to static memory. */

@@ -22,10 +22,10 @@ static void unknown_kinds_have_their_own_error(void **state)
     (void)state;
     fedl_message message;
     assert_int_equal(decode_raw(&message, 0, NULL, 0), FEDL_ERR_UNSUPPORTED);
-    assert_int_equal(decode_raw(&message, 13, NULL, 0), FEDL_ERR_UNSUPPORTED);
+    assert_int_equal(decode_raw(&message, 16, NULL, 0), FEDL_ERR_UNSUPPORTED);
     assert_int_equal(decode_raw(&message, UINT16_MAX, NULL, 0), FEDL_ERR_UNSUPPORTED);
     assert_int_equal(decode_raw(&message, FEDL_MESSAGE_LEFT, NULL, 0), FEDL_OK);
-    message.kind = (fedl_message_kind)13;
+    message.kind = (fedl_message_kind)16;
     size_t size = 0;
     assert_int_equal(fedl_message_encode(frame, sizeof frame, &size, &message, sample_scratch(),
                                          FEDLI_MESSAGE_ARENA_BYTES),

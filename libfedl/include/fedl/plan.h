@@ -9,22 +9,21 @@
 #ifndef FEDL_PLAN_H
 #define FEDL_PLAN_H
 
+#include "fedl/secagg.h"
 #include "fedl/update.h"
 
 #define FEDL_PLAN_DATA_BYTES_MAX 8192u
 #define FEDL_PLAN_BYTES_MAX      (FEDL_PLAN_DATA_BYTES_MAX + 1024u)
 #define FEDL_TASK_NAME_BYTES_MAX 64u
 
-typedef enum fedl_aggregation {
-    FEDL_AGGREGATION_PLAIN = 1, /* encrypted to the server, clipped, not masked: the lab mode */
-} fedl_aggregation;
-
 typedef struct fedl_plan {
     fedl_model_spec model;
     fedl_train_config train;
     fedl_update_config update;
     fedl_aggregation aggregation;
-    uint32_t run_seed;         /* seeds initialisation, shuffles, dither and rounding */
+    fedl_secagg_config secagg;   /* zero when aggregation is plain */
+    fedl_privacy_config privacy; /* mode NONE, else zero, when there is none */
+    uint32_t run_seed;           /* seeds initialisation, shuffles, dither and rounding */
     uint32_t holdout_permille; /* part of the device's rows kept for evaluation, 0 … 500: the LAST
                                   rows after the seeded shuffle of rows */
     fedl_bytes

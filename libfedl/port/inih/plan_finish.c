@@ -88,6 +88,7 @@ static void check_model(plan_draft *draft)
 
 static void finish_rounds(plan_draft *draft)
 {
+    draft->config->plan.privacy.mode = FEDL_PRIVACY_NONE;
     fedl_round_config *round = &draft->config->round;
     fedl_update_config *update = &draft->config->plan.update;
     default_u32(draft, "round", "min_reports", &round->reports_min,

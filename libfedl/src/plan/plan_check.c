@@ -8,6 +8,9 @@
 #define EPOCHS_MAX           1000u
 #define LR_Q24_MAX           (16u << 24)
 #define HOLDOUT_PERMILLE_MAX 500u
+#define STEP_MS_MAX          604800000u             /* 7 days, as every delay */
+#define SIGMA2_Q8_MIN        (4u << 8)              /* σ ≥ 2: below, discrete noise adds badly */
+#define RHO_BUDGET_MAX       (1024u * FEDL_RHO_ONE) /* far beyond any meaning */
 
 static fedl_status train_check(const fedl_train_config *train)
 {
@@ -20,6 +23,63 @@ static fedl_status train_check(const fedl_train_config *train)
      * so the product stays below 2^60. */
     const uint64_t product_q40 = (uint64_t)train->lr_q24 * train->prox_mu_q16;
     return product_q40 <= (1ull << 40) ? FEDL_OK : FEDL_ERR_RANGE;
+}
+
+static bool secagg_is_in_range(const fedl_secagg_config *secagg)
+{
+    return (secagg->trust == FEDL_TRUST_CURIOUS || secagg->trust == FEDL_TRUST_ACTIVE) &&
+           secagg->min_cohort >= FEDL_COHORT_MIN && secagg->gamma_permille <= 333 &&
+           secagg->delta_permille <= 400 && secagg->step_ms >= 1 &&
+           secagg->step_ms <= STEP_MS_MAX && secagg->epoch_rounds >= 1 &&
+           secagg->epoch_rounds <= FEDL_EPOCH_ROUNDS_MAX;
+}
+
+static bool secagg_is_zero(const fedl_secagg_config *secagg)
+{
+    return secagg->trust == 0 && secagg->min_cohort == 0 && secagg->gamma_permille == 0 &&
+           secagg->delta_permille == 0 && secagg->step_ms == 0 && secagg->epoch_rounds == 0;
+}
+
+static bool privacy_is_in_range(const fedl_privacy_config *privacy, fedl_aggregation aggregation)
+{
+    if (privacy->mode == FEDL_PRIVACY_NONE) {
+        return !privacy->rotate && !privacy->adaptive_clip && privacy->quantile_permille == 0 &&
+               privacy->sigma2_q8 == 0 && privacy->rho_budget == 0;
+    }
+    const bool quantile_good = privacy->adaptive_clip ? privacy->quantile_permille >= 1 &&
+                                                            privacy->quantile_permille <= 999
+                                                      : privacy->quantile_permille == 0;
+    const bool noise_good =
+        privacy->mode == FEDL_PRIVACY_DISTRIBUTED
+            ? privacy->sigma2_q8 >= SIGMA2_Q8_MIN && aggregation != FEDL_AGGREGATION_PLAIN
+            : privacy->sigma2_q8 >= 1;
+    return quantile_good && noise_good && privacy->rho_budget >= 1 &&
+           privacy->rho_budget <= RHO_BUDGET_MAX;
+}
+
+/* Masking and privacy: enums, ranges, and zero where a part is not used, so that the same plan has
+ * one encoding. */
+static fedl_status protection_check(const fedl_plan *plan)
+{
+    const fedl_privacy_mode mode = plan->privacy.mode;
+    if (mode != FEDL_PRIVACY_NONE && mode != FEDL_PRIVACY_DISTRIBUTED &&
+        mode != FEDL_PRIVACY_CENTRAL) {
+        return FEDL_ERR_UNSUPPORTED;
+    }
+    if (!privacy_is_in_range(&plan->privacy, plan->aggregation)) {
+        return FEDL_ERR_RANGE;
+    }
+    switch (plan->aggregation) {
+    case FEDL_AGGREGATION_PLAIN:
+        return secagg_is_zero(&plan->secagg) ? FEDL_OK : FEDL_ERR_RANGE;
+    case FEDL_AGGREGATION_MASKED:
+    case FEDL_AGGREGATION_HELPER:
+        return secagg_is_in_range(&plan->secagg) &&
+                       plan->secagg.min_cohort <= plan->update.clients_max
+                   ? FEDL_OK
+                   : FEDL_ERR_RANGE;
+    }
+    return FEDL_ERR_UNSUPPORTED;
 }
 
 fedl_status fedl_plan_check(const fedl_plan *plan)
@@ -36,8 +96,9 @@ fedl_status fedl_plan_check(const fedl_plan *plan)
     if (status != FEDL_OK) {
         return status;
     }
-    if (plan->aggregation != FEDL_AGGREGATION_PLAIN) {
-        return FEDL_ERR_UNSUPPORTED;
+    status = protection_check(plan);
+    if (status != FEDL_OK) {
+        return status;
     }
     if (plan->holdout_permille > HOLDOUT_PERMILLE_MAX ||
         plan->data.size > FEDL_PLAN_DATA_BYTES_MAX) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The canonical encoding of a plan: 192 fixed bytes, then the data lines. The table of offsets is
+ * The canonical encoding of a plan: 256 fixed bytes, then the data lines. The table of offsets is
  * in docs/protocol.md "Plan encoding". The same plan always gives the same bytes, and decoding
  * refuses every byte that encoding would not have written, so that a digest of the bytes is a
  * digest of the plan.
@@ -13,8 +13,9 @@
 
 #include <string.h>
 
-#define PLAN_VERSION     1u
-#define PLAN_FIXED_BYTES 192u
+#define PLAN_VERSION              2u
+#define PLAN_FIXED_BYTES          256u
+#define PROTECTION_RESERVED_BYTES 32u
 _Static_assert(PLAN_FIXED_BYTES + FEDL_PLAN_DATA_BYTES_MAX <= FEDL_PLAN_BYTES_MAX, "plan size");
 _Static_assert(FEDL_LAYERS_MAX == 16, "the layout below has 16 places for layers");
 
@@ -33,6 +34,27 @@ static void write_model(fedli_writer *writer, const fedl_model_spec *model)
         fedli_write_i8(writer, layer->weight_exp);
         fedli_write_u16(writer, 0);
         fedli_write_u32(writer, layer->units);
+    }
+}
+
+static void write_protection(fedli_writer *writer, const fedl_plan *plan)
+{
+    const fedl_secagg_config *secagg = &plan->secagg;
+    const fedl_privacy_config *privacy = &plan->privacy;
+    fedli_write_u8(writer, (uint8_t)secagg->trust);
+    fedli_write_u8(writer, (uint8_t)privacy->mode);
+    fedli_write_u8(writer, privacy->rotate ? 1u : 0u);
+    fedli_write_u8(writer, privacy->adaptive_clip ? 1u : 0u);
+    fedli_write_u16(writer, secagg->min_cohort);
+    fedli_write_u16(writer, secagg->gamma_permille);
+    fedli_write_u16(writer, secagg->delta_permille);
+    fedli_write_u16(writer, privacy->quantile_permille);
+    fedli_write_u32(writer, secagg->step_ms);
+    fedli_write_u32(writer, secagg->epoch_rounds);
+    fedli_write_u32(writer, privacy->sigma2_q8);
+    fedli_write_u64(writer, privacy->rho_budget);
+    for (uint32_t i = 0; i < PROTECTION_RESERVED_BYTES; i++) {
+        fedli_write_u8(writer, 0);
     }
 }
 
@@ -63,6 +85,7 @@ fedl_status fedl_plan_encode(uint8_t *out, size_t out_bytes, size_t *out_size,
     fedli_write_u32(&writer, plan->update.w_unit);
     fedli_write_u32(&writer, plan->update.w_max);
     write_model(&writer, &plan->model);
+    write_protection(&writer, plan);
     fedli_write_u32(&writer, (uint32_t)plan->data.size);
     fedli_write_copy(&writer, plan->data.data, plan->data.size);
     return fedli_writer_end(&writer, out_size);
@@ -87,6 +110,32 @@ static bool read_model(fedli_reader *reader, fedl_model_spec *model)
         if (i >= model->layer_count) {
             clean = kind == 0 && layer->weight_exp == 0 && layer->units == 0 && clean;
         }
+    }
+    return clean;
+}
+
+/* The same for the 64 bytes about masking and privacy. */
+static bool read_protection(fedli_reader *reader, fedl_plan *plan)
+{
+    fedl_secagg_config *secagg = &plan->secagg;
+    fedl_privacy_config *privacy = &plan->privacy;
+    secagg->trust = (fedl_server_trust)fedli_read_u8(reader);
+    privacy->mode = (fedl_privacy_mode)fedli_read_u8(reader);
+    const uint8_t rotate = fedli_read_u8(reader);
+    const uint8_t adaptive = fedli_read_u8(reader);
+    bool clean = rotate <= 1 && adaptive <= 1;
+    privacy->rotate = rotate != 0;
+    privacy->adaptive_clip = adaptive != 0;
+    secagg->min_cohort = fedli_read_u16(reader);
+    secagg->gamma_permille = fedli_read_u16(reader);
+    secagg->delta_permille = fedli_read_u16(reader);
+    privacy->quantile_permille = fedli_read_u16(reader);
+    secagg->step_ms = fedli_read_u32(reader);
+    secagg->epoch_rounds = fedli_read_u32(reader);
+    privacy->sigma2_q8 = fedli_read_u32(reader);
+    privacy->rho_budget = fedli_read_u64(reader);
+    for (uint32_t i = 0; i < PROTECTION_RESERVED_BYTES; i++) {
+        clean = fedli_read_u8(reader) == 0 && clean;
     }
     return clean;
 }
@@ -125,6 +174,7 @@ fedl_status fedl_plan_decode(fedl_plan *plan, fedl_bytes bytes)
     decoded.update.w_unit = fedli_read_u32(&reader);
     decoded.update.w_max = fedli_read_u32(&reader);
     clean = read_model(&reader, &decoded.model) && clean;
+    clean = read_protection(&reader, &decoded) && clean;
     const uint32_t data_bytes = fedli_read_u32(&reader);
     if (reader.failed) {
         return FEDL_ERR_TRUNCATED;

@@ -33,6 +33,12 @@ static const fedli_message_codec *codec_of(fedl_message_kind kind)
         return &fedli_codec_leave;
     case FEDL_MESSAGE_LEFT:
         return &fedli_codec_left;
+    case FEDL_MESSAGE_PUT:
+        return &fedli_codec_put;
+    case FEDL_MESSAGE_GET:
+        return &fedli_codec_get;
+    case FEDL_MESSAGE_PART:
+        return &fedli_codec_part;
     }
     return NULL;
 }
@@ -46,6 +52,12 @@ static fedl_bytes *payload_of(fedl_message *message)
     if (message->kind == FEDL_MESSAGE_UPLOAD) {
         return &message->u.upload.payload;
     }
+    if (message->kind == FEDL_MESSAGE_PUT) {
+        return &message->u.put.payload;
+    }
+    if (message->kind == FEDL_MESSAGE_PART) {
+        return &message->u.part.payload;
+    }
     return NULL;
 }
 
@@ -56,6 +68,12 @@ static fedl_bytes payload_view(const fedl_message *message)
     }
     if (message->kind == FEDL_MESSAGE_UPLOAD) {
         return message->u.upload.payload;
+    }
+    if (message->kind == FEDL_MESSAGE_PUT) {
+        return message->u.put.payload;
+    }
+    if (message->kind == FEDL_MESSAGE_PART) {
+        return message->u.part.payload;
     }
     return fedl_bytes_of(NULL, 0);
 }
@@ -97,7 +115,7 @@ fedl_status fedl_message_decode(fedl_message *message, fedl_bytes bytes, void *s
     if (status != FEDL_OK) {
         return status;
     }
-    if (frame.kind < FEDL_MESSAGE_ENROL || frame.kind > FEDL_MESSAGE_LEFT) {
+    if (frame.kind < FEDL_MESSAGE_ENROL || frame.kind > FEDL_MESSAGE_PART) {
         return FEDL_ERR_UNSUPPORTED;
     }
     /* Work on a copy: the caller's message is written only when everything has been checked. */

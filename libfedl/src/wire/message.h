@@ -9,6 +9,7 @@
 #define FEDL_WIRE_MESSAGE_H
 
 #include "fedl/plan.h"
+#include "secagg/item.h"
 #include "wire/frame.h"
 
 #include <stdbool.h>
@@ -38,6 +39,9 @@ typedef enum fedl_message_kind {
     FEDL_MESSAGE_REJECT = 10,  /* server → device */
     FEDL_MESSAGE_LEAVE = 11,   /* device → server */
     FEDL_MESSAGE_LEFT = 12,    /* server → device */
+    FEDL_MESSAGE_PUT = 13,     /* device → server, payload = part of an item of a masked round */
+    FEDL_MESSAGE_GET = 14,     /* device → server, long-poll */
+    FEDL_MESSAGE_PART = 15,    /* server → device, payload = part of an item */
 } fedl_message_kind;
 
 typedef enum fedl_reject_code {
@@ -125,6 +129,34 @@ typedef struct fedl_message_accepted {
     bool complete;        /* counted, once */
 } fedl_message_accepted;
 
+/* Items of a masked round: secagg/item.h. The answer is ACCEPTED. */
+typedef struct fedl_message_put {
+    uint32_t task_id;
+    uint32_t round;
+    uint32_t attempt;
+    fedl_group_item item; /* one that goes up */
+    uint64_t offset;
+    uint64_t total_bytes; /* 1 … FEDLI_TRANSFER_BYTES_MAX */
+    fedl_bytes payload;   /* ≥ 1 byte; offset + size ≤ total_bytes */
+} fedl_message_put;
+
+typedef struct fedl_message_get {
+    uint32_t task_id;
+    uint32_t round;
+    uint32_t attempt;
+    fedl_group_item item; /* one that comes down */
+    uint64_t offset;
+    uint32_t bytes_max;   /* FEDLI_CHUNK_BYTES_MIN … MAX */
+    uint32_t wait_ms_max; /* ≤ FEDLI_WAIT_MS_MAX */
+} fedl_message_get;
+
+typedef struct fedl_message_part {
+    fedl_group_item item;
+    uint64_t offset;
+    uint64_t total_bytes; /* 0: not there yet, ask again; then offset is 0 and payload empty */
+    fedl_bytes payload;   /* else ≥ 1 byte; offset + size ≤ total_bytes */
+} fedl_message_part;
+
 typedef struct fedl_message_reject {
     fedl_reject_code code;
     uint32_t retry_after_ms;
@@ -145,6 +177,9 @@ typedef struct fedl_message {
         fedl_message_upload upload;
         fedl_message_accepted accepted;
         fedl_message_reject reject;
+        fedl_message_put put;
+        fedl_message_get get;
+        fedl_message_part part;
     } u; /* LEAVE and LEFT have no fields */
 } fedl_message;
 

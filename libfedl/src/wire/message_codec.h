@@ -37,6 +37,11 @@ extern const fedli_message_codec fedli_codec_chunk;
 extern const fedli_message_codec fedli_codec_upload;
 extern const fedli_message_codec fedli_codec_accepted;
 
+/* message_item.c: PUT, GET, PART */
+extern const fedli_message_codec fedli_codec_put;
+extern const fedli_message_codec fedli_codec_get;
+extern const fedli_message_codec fedli_codec_part;
+
 /** A protobuf-c field that borrows size bytes at data; protobuf-c only reads them. */
 ProtobufCBinaryData fedli_pb_borrow(const uint8_t *data, size_t size);
 /** Copies a field of exactly size bytes. Errors: ERR_FORMAT (another size). */

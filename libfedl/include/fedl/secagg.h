@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Secure aggregation: what a plan fixes, what a site demands, and every reason for which a device
+ * refuses to go on. Specification: docs/protocol.md "Masked rounds", docs/threat-model.md.
+ */
+#ifndef FEDL_SECAGG_H
+#define FEDL_SECAGG_H
+
+#include "fedl/bytes.h"
+#include "fedl/status.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum fedl_aggregation {
+    FEDL_AGGREGATION_PLAIN = 1,  /* encrypted to the server, clipped, not masked: the lab mode */
+    FEDL_AGGREGATION_MASKED = 2, /* pairwise masks: the server sees sums only */
+    FEDL_AGGREGATION_HELPER = 3, /* one mask per device, its seed sealed to a second party */
+} fedl_aggregation;
+
+typedef enum fedl_server_trust {
+    FEDL_TRUST_CURIOUS = 1, /* the server follows the protocol but looks at everything */
+    FEDL_TRUST_ACTIVE = 2,  /* the server may lie: devices compare their views (CONFIRM) */
+} fedl_server_trust;
+
+#define FEDL_COHORT_MIN          3u     /* fewest devices in any masked sum */
+#define FEDL_COHORT_MAX          65535u /* devices in one roster */
+#define FEDL_NEIGHBOURS_MAX      254u   /* k: x coordinates are 1 … 255 */
+#define FEDL_COMPLETE_GRAPH_MAX  128u   /* larger cohorts use a Harary graph */
+#define FEDL_SECAGG_ATTEMPTS_MAX 3u     /* a device answers attempts 1 … 3 of a round */
+#define FEDL_EPOCH_ROUNDS_MAX    1024u  /* longest life of an epoch key, in rounds (J_max) */
+
+/* The part of a plan that both sides read. Unused (zero) when aggregation is plain. */
+typedef struct fedl_secagg_config {
+    fedl_server_trust trust;
+    uint16_t min_cohort;     /* fewest devices in a disclosed sum, FEDL_COHORT_MIN … 65535 */
+    uint16_t gamma_permille; /* most colluding devices, in ‰ of a cohort, 0 … 333 */
+    uint16_t delta_permille; /* drop-outs to be survived after READY, in ‰, 0 … 400 */
+    uint32_t step_ms;        /* server waits this long for each of the steps after ROSTER */
+    uint32_t epoch_rounds; /* life of a device's epoch key in rounds, 1 … FEDL_EPOCH_ROUNDS_MAX */
+} fedl_secagg_config;
+
+typedef enum fedl_privacy_mode {
+    FEDL_PRIVACY_NONE = 1,
+    FEDL_PRIVACY_DISTRIBUTED = 2, /* every device adds its part of the noise before masking */
+    FEDL_PRIVACY_CENTRAL = 3,     /* the (trusted) server adds noise to the sum */
+} fedl_privacy_mode;
+
+#define FEDL_RHO_ONE                                                                               \
+    (UINT64_C(1) << 40) /* ρ of zero-concentrated DP is counted in units of 2^-40 */
+
+/* Zero when mode is NONE. */
+typedef struct fedl_privacy_config {
+    fedl_privacy_mode mode;
+    bool rotate;        /* random signs and block Walsh–Hadamard transform before rounding */
+    bool adaptive_clip; /* the clip norm follows a quantile of the norms */
+    uint16_t quantile_permille; /* adaptive_clip: target share of unclipped devices */
+    uint32_t sigma2_q8;  /* variance of the noise, grid steps², Q8: per device (DISTRIBUTED, ≥
+                            4·2^8) or of the sum (CENTRAL) */
+    uint64_t rho_budget; /* of the whole task, FEDL_RHO_ONE units; no round begins beyond it */
+} fedl_privacy_config;
+
+/* What the owner of a device demands of every plan, whatever the server says. */
+typedef struct fedl_site_policy {
+    fedl_aggregation min_aggregation; /* PLAIN: opt-in to plain; MASKED: plain is refused */
+    bool require_active;              /* refuse plans with trust = curious */
+    bool require_privacy;             /* refuse plans without DISTRIBUTED noise */
+    uint16_t min_cohort;              /* ≥ FEDL_COHORT_MIN; smaller plans are refused */
+    uint16_t gamma_permille; /* colluding devices this site reckons with: a plan's γ may not
+                                be smaller */
+    uint32_t epochs_max;
+    uint32_t w_max;
+    uint32_t clip_q16_max;
+    uint64_t rho_budget; /* of this device per task; UINT64_MAX = the plan's alone counts */
+} fedl_site_policy;
+
+/** masked, min_cohort 5, γ 100 ‰, 100 epochs, w_max 8, any clip, any ρ. */
+void fedl_site_policy_default(fedl_site_policy *policy);
+
+/* X(NAME, value, text): why a device did not go on; values never change once released. */
+#define FEDL_REFUSAL_MAP(X)                                                                        \
+    X(PLAIN, 1, "the task is plain, this site asks for masking")                                   \
+    X(TRUST, 2, "this site asks for trust = active")                                               \
+    X(POLICY_COHORT, 3, "the plan's min_cohort is below this site's")                              \
+    X(POLICY_GAMMA, 4, "the plan reckons with fewer colluding devices than this site")             \
+    X(POLICY_EPOCHS, 5, "more local epochs than this site allows")                                 \
+    X(POLICY_WEIGHT, 6, "w_max is above this site's")                                              \
+    X(POLICY_CLIP, 7, "the clip norm is above this site's")                                        \
+    X(POLICY_PRIVACY, 8, "this site asks for differential privacy")                                \
+    X(BUDGET, 9, "the privacy budget is spent")                                                    \
+    X(ROUND_REUSED, 10, "this round and attempt was answered before")                              \
+    X(ATTEMPTS, 11, "too many attempts of one round")                                              \
+    X(ROUND_CLOSED, 12, "shares of this round were given away already")                            \
+    X(ROSTER_FORM, 13, "the roster is malformed, or its ids do not rise")                          \
+    X(ROSTER_SELF, 14, "this device is missing in the roster, or stands there twice")              \
+    X(ROSTER_NONCE, 15, "the roster has another nonce or key for this device")                     \
+    X(ROSTER_KEYS, 16, "two devices in the roster have the same key")                              \
+    X(ROSTER_CHANGED, 17, "the roster changed while it was read")                                  \
+    X(COHORT_SMALL, 18, "fewer devices than this site asks for")                                   \
+    X(PARAMETERS, 19, "k or t is weaker than the table asks for")                                  \
+    X(CERTIFICATE, 20, "a neighbour's certificate is not good")                                    \
+    X(EPOCH_KEY, 21, "a neighbour's epoch key is not certified for this round")                    \
+    X(WEAK_KEY, 22, "a neighbour's key is of low order")                                           \
+    X(SHARE, 23, "a neighbour's share does not open")                                              \
+    X(FORWARD_FORM, 24, "the first set of survivors is malformed")                                 \
+    X(FORWARD_SELF, 25, "this device is not in the first set of survivors")                        \
+    X(FORWARD_SMALL, 26, "the first set of survivors is too small")                                \
+    X(FORWARD_NEIGHBOURS, 27, "too few neighbours are in the first set of survivors")              \
+    X(FORWARD_CHANGED, 28, "a second, different first set of survivors")                           \
+    X(SURVIVORS_FORM, 29, "the last set of survivors is malformed")                                \
+    X(SURVIVORS_SELF, 30, "this device is not in the last set of survivors")                       \
+    X(SURVIVORS_SMALL, 31, "the last set of survivors is too small")                               \
+    X(SURVIVORS_NEIGHBOURS, 32, "too few neighbours are in the last set of survivors")             \
+    X(SURVIVORS_FORGED, 33, "the last set of survivors is not within the first")                   \
+    X(SURVIVORS_CHANGED, 34, "a second, different set of survivors: both kinds of share")          \
+    X(CONFIRM_FORM, 35, "the confirmations are malformed")                                         \
+    X(CONFIRM_FEW, 36, "too few neighbours confirm the same sets of survivors")                    \
+    X(STATE_LOST, 37, "the state of this attempt is lost")                                         \
+    X(HELPER, 38, "the helper's certificate is not good")
+
+typedef enum fedl_refusal {
+    FEDL_REFUSAL_NONE = 0,
+#define FEDL_REFUSAL_ENUM(name, value, text) FEDL_REFUSAL_##name = (value),
+    FEDL_REFUSAL_MAP(FEDL_REFUSAL_ENUM)
+#undef FEDL_REFUSAL_ENUM
+} fedl_refusal;
+
+/** The text of the list above; "none" for NONE, "unknown" for a value that is not in it. */
+const char *fedl_refusal_text(fedl_refusal refusal);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names and texts of refusals, and the default policy of a site. */
+#include "fedl/secagg.h"
+
+const char *fedl_refusal_text(fedl_refusal refusal)
+{
+    switch (refusal) {
+    case FEDL_REFUSAL_NONE:
+        return "none";
+#define REFUSAL_TEXT(name, value, text)                                                            \
+    case FEDL_REFUSAL_##name:                                                                      \
+        return text;
+        FEDL_REFUSAL_MAP(REFUSAL_TEXT)
+#undef REFUSAL_TEXT
+    }
+    return "unknown";
+}
+
+void fedl_site_policy_default(fedl_site_policy *policy)
+{
+    const fedl_site_policy standard = {.min_aggregation = FEDL_AGGREGATION_MASKED,
+                                       .min_cohort = 5,
+                                       .gamma_permille = 100,
+                                       .epochs_max = 100,
+                                       .w_max = 8,
+                                       .clip_q16_max = UINT32_MAX,
+                                       .rho_budget = UINT64_MAX};
+    *policy = standard;
+}
