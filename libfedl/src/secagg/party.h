@@ -9,7 +9,11 @@
  *   any step may end in REFUSED(reason), or in COMPLAIN (PUT COMPLAINT, then REFUSED).
  *
  * One secret per attempt makes everything that is sent, so that any blob can be sent again and is
- * the same. The block holds no pointers: its bytes are the state that save() keeps.
+ * the same. The block holds no pointers: its bytes are the state that save() keeps, at any moment,
+ * for the same build of the library.
+ *
+ * A saved copy goes on INSTEAD of the original, never beside it: two that live could be shown two
+ * sets of survivors. The host marks the state as used when it takes it up (docs/protocol.md).
  */
 #ifndef FEDL_SECAGG_PARTY_H
 #define FEDL_SECAGG_PARTY_H
@@ -44,6 +48,7 @@ typedef struct fedli_pair_cache_entry {
     uint8_t id_public[32];
     uint8_t epoch_public[32];
     uint32_t epoch;
+    uint32_t round_hi; /* last round of the certificate: from then on it is checked anew */
     fedli_pair pair;
 } fedli_pair_cache_entry;
 
@@ -56,7 +61,7 @@ typedef struct fedli_party_setup {
     const uint8_t *ca_public;   /* 32 */
     const uint8_t *device_cert; /* FEDLI_DEVICE_CERT_BYTES, this device's own */
     uint64_t utc_s;             /* 0 = no clock */
-    uint8_t secret[32];         /* fresh for every attempt */
+    uint8_t secret[32];         /* fresh for every attempt; only begin() reads it */
 } fedli_party_setup;
 
 typedef struct fedli_party {
@@ -67,12 +72,14 @@ typedef struct fedli_party {
     uint32_t cache_count;
 } fedli_party;
 
-/** Bytes of the block, from plan.update.clients_max and the largest k for it. */
+/** Bytes of the block, from plan.update.clients_max and the largest k for it; plan was checked. */
 size_t fedli_party_size(const fedl_plan *plan);
 /**
  * epoch and cache are in/out and outlive the party; epoch must be good for attempt.round (else make
  * a new one with fedli_epoch_key_make and clear the cache). Policy and persisted (round, attempt)
- * were checked by the caller. Errors: ERR_SIZE (block), ERR_STATE (epoch not good for the round).
+ * were checked by the caller. cache_count may be 0, and cache then NULL. block: 16-byte aligned.
+ * Errors: ERR_SIZE (block too small or misaligned), ERR_STATE (epoch not good for the round),
+ * ERR_AUTH (device_cert is not this device's, or not by this CA).
  */
 FEDL_NODISCARD fedl_status fedli_party_begin(fedli_party *party, const fedli_party_setup *setup,
                                              fedli_epoch_key *epoch, fedli_pair_cache_entry *cache,
@@ -93,18 +100,24 @@ uint64_t fedli_party_offset(const fedli_party *party);      /* of GET: next byte
 /** Takes the next bytes of the item under way; total is the item's size, the same every time.
  * Whatever is wrong with them becomes REFUSED or a complaint. */
 void fedli_party_take(fedli_party *party, fedl_bytes bytes, uint64_t total);
+/** Bytes [offset, …) of FORWARD or SURVIVORS that come once more after the item was complete: the
+ * same set of survivors changes nothing, another one is REFUSED (FORWARD_CHANGED,
+ * SURVIVORS_CHANGED). Any want; other items, and items not complete yet, are ignored. */
+void fedli_party_again(fedli_party *party, fedl_group_item item, uint64_t offset, fedl_bytes bytes,
+                       uint64_t total);
 void fedli_party_stored(fedli_party *party);
 /** Adds this device's masks to part = bytes [offset, offset + size) of the vector; want is UPLOAD,
  * rules for offset and size as in fedli_mask_apply(). */
 void fedli_party_mask(const fedli_party *party, uint8_t *part, size_t offset, size_t size);
 void fedli_party_uploaded(fedli_party *party);
 const uint8_t *fedli_party_binding(const fedli_party *party); /* rb, from STORE_OPENED on */
-/** Key of the noise of this attempt (32 bytes). */
+/** Key of the noise of this attempt (32 bytes); until uploaded(), in no refused state. */
 const uint8_t *fedli_party_noise_key(const fedli_party *party);
 fedl_refusal fedli_party_refusal(const fedli_party *party);
 uint32_t fedli_party_accused(const fedli_party *party); /* device id with SHARE …; 0 = none */
 uint32_t fedli_party_cohort(const fedli_party *party);  /* n, once the roster is read */
-/** Binds a block that holds the bytes of a saved party again. Errors: ERR_SIZE, ERR_CORRUPT. */
+/** Binds a block that holds the bytes of a saved party again. Errors: ERR_SIZE, ERR_CORRUPT (the
+ * bytes changed, or belong to another attempt, device or plan). */
 FEDL_NODISCARD fedl_status fedli_party_restore(fedli_party *party, const fedli_party_setup *setup,
                                                fedli_epoch_key *epoch,
                                                fedli_pair_cache_entry *cache, uint32_t cache_count,
