@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 list(APPEND FEDL_CLIENT_SOURCES
+  secagg/binding.c
+  secagg/epoch.c
+  secagg/item.c
   secagg/refusal.c)
