@@ -114,7 +114,8 @@ static void task_add(fedli_coord_state *c)
     t->admin_ticket = admin->ticket;
     t->admin_out = true;
     t->model.version = 1;
-    fedli_publish_sign(c, t, &t->model);
+    t->model.created_s = c->event->utc_s;
+    fedli_publish_sign(c, t, &t->model, t->round);
     t->op.kind = FEDL_STORE_TASK_ADD;
     t->op.task_state = FEDL_TASK_RUNNING;
     memcpy(t->op.name, t->name, sizeof t->op.name);

@@ -88,7 +88,7 @@ static void send_task(fedli_coord_state *c, uint32_t slot, const fedli_task *t)
     fedl_message_task *task = &message.u.task;
     const fedl_instant_ns left_ms = (t->timer_ns - c->now_ns + 999999) / 1000000;
     task->task_id = t->task_id;
-    task->round = t->model.round + 1u;
+    task->round = t->round;
     task->attempt = t->attempt;
     task->deadline_ms =
         left_ms > (fedl_instant_ns)FEDLI_DELAY_MS_MAX ? FEDLI_DELAY_MS_MAX : (uint32_t)left_ms;

@@ -37,8 +37,7 @@ void fedl_coord_task_at(const fedl_coord *coord, fedl_task_info *info, uint32_t 
     info->name = t->name;
     info->state = t->state;
     info->phase = t->phase;
-    info->round = t->model.round < t->round_config.round_count ? t->model.round + 1u
-                                                               : t->round_config.round_count;
+    info->round = t->round < t->round_config.round_count ? t->round : t->round_config.round_count;
     info->attempt = t->attempt;
     info->round_count = t->round_config.round_count;
     info->version = t->model.version;

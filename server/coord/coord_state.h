@@ -150,8 +150,10 @@ typedef struct fedli_task {
     size_t agg_state_bytes;
     const fedl_agg_ops *agg;
 
+    uint32_t round;        /* under way, or the next; model.round + 1, or more when rounds were
+                              burnt */
     uint32_t attempt;      /* under way, or the last one; 0 = none yet in this round */
-    uint32_t attempt_base; /* attempts up to here don't count towards attempt_max */
+    uint32_t failed_count; /* attempts since the last commit, resumption or start */
     uint64_t opened_serial;
     fedl_instant_ns phase_since_ns;
     fedl_instant_ns timer_ns; /* POOL: time-out, RUNNING: deadline, RETRY: end */
@@ -347,7 +349,10 @@ void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot,
 void fedli_upload_free_slots(fedli_task *t);
 void fedli_upload_free_device(fedli_task *t, uint32_t device_id);
 void fedli_fetch_on_message(fedli_coord_state *c, uint32_t slot, const fedl_message_fetch *fetch);
-void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model);
+/** Signs model, whose version, round, parent and time are set. It trains rounds up to
+ * expires_round, in any attempt, and no later one; for prediction (round 0) it stays good. */
+void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model,
+                        uint32_t expires_round);
 void fedli_publish_commit(fedli_coord_state *c, fedli_task *t);
 
 /* ---- admin.c ---- */

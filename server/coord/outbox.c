@@ -57,7 +57,7 @@ fedl_action *fedli_outbox_log_task(fedli_coord_state *c, fedl_log_kind kind, con
 {
     fedl_action *action = fedli_outbox_log(c, kind);
     action->task_id = t->task_id;
-    action->round = t->model.round + 1u;
+    action->round = t->round;
     action->attempt = t->attempt;
     return action;
 }

@@ -15,7 +15,8 @@
 /* 0.1.0, the first library that reads plans of version 1 (major·10^6 + minor·10^3 + patch). */
 #define LIBRARY_VERSION_MIN 1000u
 
-void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model)
+void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model,
+                        uint32_t expires_round)
 {
     fedl_manifest manifest = {.model_class = FEDL_MODEL_TRAIN_ONLY,
                               .task_id = t->task_id,
@@ -25,11 +26,8 @@ void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_mo
                               .parameter_count = t->master.parameter_count,
                               .security_counter = 1,
                               .library_version_min = LIBRARY_VERSION_MIN,
-                              /* It trains the next round, in any attempt, and no later one; for
-                               * prediction (round 0) it stays good. */
-                              .expires_round = model->round + 1u,
-                              .created_s = c->event->utc_s};
-    model->created_s = c->event->utc_s;
+                              .expires_round = expires_round,
+                              .created_s = model->created_s};
     fedl_digest(c->crypto, model->digest, t->container, t->container_bytes);
     memcpy(manifest.fleet_id, c->cfg.identity.fleet_id, 16);
     memcpy(manifest.parent_digest, model->parent_digest, 32);
@@ -69,16 +67,17 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
     t->timer_ns = FEDL_NEVER_NS;
     fedli_upload_free_slots(t);
     t->op.kind = FEDL_STORE_COMMIT;
-    t->op.round = t->model.round + 1u;
+    t->op.round = t->round;
     t->op.attempt = t->attempt;
     t->op.members = t->member_ids;
     t->op.member_count = list_counted(t);
     t->op.text = NULL;
     t->op.model = t->model;
     t->op.model.version = t->model.version + 1u;
-    t->op.model.round = t->model.round + 1u;
+    t->op.model.round = t->round;
+    t->op.model.created_s = c->event->utc_s;
     memcpy(t->op.model.parent_digest, t->model.digest, 32);
-    fedli_publish_sign(c, t, &t->op.model);
+    fedli_publish_sign(c, t, &t->op.model, t->round + 1u);
     t->op.metrics = t->metrics;
     t->op.metrics.report_count = t->accum.count;
     memcpy(t->op.metrics.tail, t->accum.tail, sizeof t->op.metrics.tail);

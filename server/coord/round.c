@@ -50,6 +50,18 @@ void fedli_round_set_state(fedli_coord_state *c, fedli_task *t, fedl_task_state 
     fedli_task_emit_op(c, t);
 }
 
+/* Between two rounds: what comes next. */
+static void go_on(fedli_coord_state *c, fedli_task *t)
+{
+    if (t->round > t->round_config.round_count) {
+        fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, NULL);
+    } else if (t->want_pause) {
+        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
+    } else {
+        fedli_round_start_pool(c, t);
+    }
+}
+
 void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
     FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING);
@@ -57,7 +69,7 @@ void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
     t->timer_ns = FEDL_NEVER_NS;
     fedli_upload_free_slots(t);
     t->op.kind = FEDL_STORE_ROUND_ABORT;
-    t->op.round = t->model.round + 1u;
+    t->op.round = t->round;
     t->op.attempt = t->attempt;
     t->op.text = reason;
     fedli_task_emit_op(c, t);
@@ -91,13 +103,7 @@ void fedli_round_timer(fedli_coord_state *c, fedli_task *t)
     } else if (t->phase == FEDL_PHASE_IDLE && t->visible && t->state == FEDL_TASK_RUNNING &&
                t->ticket == 0 && t->op_retry_ns == FEDL_NEVER_NS) {
         /* Just restored. The server may have died between the last commit and what follows it. */
-        if (t->model.round >= t->round_config.round_count) {
-            fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, NULL);
-        } else if (t->want_pause) {
-            fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
-        } else {
-            fedli_round_start_pool(c, t);
-        }
+        go_on(c, t);
     }
 }
 
@@ -130,9 +136,10 @@ static void abort_stored(fedli_coord_state *c, fedli_task *t)
     log->b = t->round_config.reports_min;
     log->text = t->op.text;
     end_attempt(c, t);
+    t->failed_count++;
     if (t->want_pause) {
         fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
-    } else if (t->attempt - t->attempt_base >= t->round_config.attempt_max) {
+    } else if (t->failed_count >= t->round_config.attempt_max) {
         fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "too many failed attempts");
     } else {
         t->phase = FEDL_PHASE_RETRY;
@@ -156,15 +163,10 @@ static void commit_stored(fedli_coord_state *c, fedli_task *t)
     log->metrics = &t->published;
     log->digest = t->model.digest;
     end_attempt(c, t);
+    t->round = t->model.round + 1u;
     t->attempt = 0;
-    t->attempt_base = 0;
-    if (t->model.round >= t->round_config.round_count) {
-        fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, NULL);
-    } else if (t->want_pause) {
-        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
-    } else {
-        fedli_round_start_pool(c, t);
-    }
+    t->failed_count = 0;
+    go_on(c, t);
 }
 
 static void state_stored(fedli_coord_state *c, fedli_task *t)
@@ -181,7 +183,7 @@ static void state_stored(fedli_coord_state *c, fedli_task *t)
     switch (t->state) {
     case FEDL_TASK_RUNNING:
         (void)fedli_outbox_log_task(c, FEDL_LOG_TASK_RESUMED, t);
-        t->attempt_base = t->attempt;
+        t->failed_count = 0;
         fedli_round_start_pool(c, t);
         break;
     case FEDL_TASK_PAUSED:

@@ -17,7 +17,7 @@
 static uint32_t rank_key(const fedli_task *t)
 {
     const uint32_t task_key = fedli_mix32(t->plan.run_seed ^ fedli_mix32(t->task_id));
-    return fedli_mix32(fedli_mix32(task_key ^ (t->model.round + 1u)) ^ t->attempt);
+    return fedli_mix32(fedli_mix32(task_key ^ t->round) ^ t->attempt);
 }
 
 static uint32_t order_of(const fedli_member *m, bool by_rank)
@@ -156,7 +156,7 @@ static void open_round(fedli_coord_state *c, fedli_task *t)
     const fedl_round_metrics none = {0};
     t->metrics = none;
     t->op.kind = FEDL_STORE_ROUND_OPEN;
-    t->op.round = t->model.round + 1u;
+    t->op.round = t->round;
     t->op.attempt = t->attempt;
     t->op.members = t->member_ids;
     t->op.member_count = t->member_count;

@@ -193,6 +193,7 @@ fedl_status fedli_task_create(fedli_coord_state *c, fedli_task **task, const fed
     t->timer_ns = FEDL_NEVER_NS;
     t->op_retry_ns = FEDL_NEVER_NS;
     t->model.task_id = task_id;
+    t->round = 1;
     status = fill(c, t, &pieces, setup);
     if (status != FEDL_OK) {
         return status;
@@ -219,6 +220,15 @@ void fedli_task_remove(fedli_coord_state *c, fedli_task *t)
     memmove(c->tasks + at, c->tasks + at + 1u, (c->task_count - at) * sizeof(c->tasks[0]));
 }
 
+/* Versions rise by one; rounds by one or, where some were burnt, by more. */
+static bool rounds_fit(const fedl_task_restore *restore)
+{
+    const fedl_model_record *newest = &restore->newest;
+    return newest->version >= 1u && newest->version - 1u <= newest->round &&
+           (newest->version == 1u) == (newest->round == 0) &&
+           (restore->round_next == 0 || restore->round_next > newest->round);
+}
+
 fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *restore)
 {
     fedli_coord_state *c = coord->state;
@@ -227,7 +237,7 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     if (c->started) {
         return FEDL_ERR_STATE;
     }
-    if (restore->task_id == 0 || newest->version != newest->round + 1u) {
+    if (restore->task_id == 0 || !rounds_fit(restore)) {
         return FEDL_ERR_MISMATCH;
     }
     fedl_task_setup setup = restore->setup;
@@ -254,8 +264,11 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     memcpy(t->model.manifest, newest->manifest, FEDLI_MANIFEST_BYTES);
     memcpy(t->model.signature, newest->signature, 64);
     t->state = restore->state;
-    t->attempt = restore->attempt_last;
-    t->attempt_base = restore->attempt_last; /* a restart is no fault of the devices */
+    t->round = restore->round_next == 0 ? newest->round + 1u : restore->round_next;
+    t->attempt = restore->attempt_last;  /* a restart is no fault of the devices: none has failed */
+    if (t->round > newest->round + 1u) { /* rounds were burnt: the same model trains a later one */
+        fedli_publish_sign(c, t, &t->model, t->round);
+    }
     t->visible = true;
     return FEDL_OK;
 }

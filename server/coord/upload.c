@@ -155,7 +155,7 @@ void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot, const fedl_mes
     }
     const bool running = t->phase == FEDL_PHASE_RUNNING && c->now_ns < t->timer_ns;
     const bool known = (running || t->phase == FEDL_PHASE_COMMITTING) &&
-                       upload->round == t->model.round + 1u && upload->attempt == t->attempt;
+                       upload->round == t->round && upload->attempt == t->attempt;
     if (!known) {
         fedli_outbox_reject(c, slot, FEDL_REJECT_STALE, 0, "this attempt is over");
         return;
