@@ -104,9 +104,9 @@ uint32_t fedl_group_cohort(const fedl_group *group); /* n; READYs so far while G
 uint32_t fedl_group_u2_count(const fedl_group *group);
 uint32_t fedl_group_u3_count(const fedl_group *group);
 void fedl_group_u2_at(const fedl_group *group, uint32_t index, uint32_t *device_id, uint8_t *kind);
-/** What another process needs to finish, without any share: roster, tags, SeedBoxes, U2, U3. */
 /** Most bytes that an export of this plan can have: what the task's block sets aside. */
 size_t fedl_group_export_bytes_max(const fedl_plan *plan);
+/** What another process needs to finish, without any share: roster, tags, SeedBoxes, U2, U3. */
 size_t fedl_group_export_bytes(const fedl_group *group);
 void fedl_group_export(const fedl_group *group, uint8_t *out);
 /** The transaction is durable: asks for confirmations or shares. */
