@@ -139,6 +139,9 @@ deadline = 2s
 attempts = 100
 retry = 100ms
 
+[aggregation]
+mode = plain
+
 [data]
 format = csv
 label = class

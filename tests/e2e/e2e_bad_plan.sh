@@ -34,8 +34,10 @@ wrong 's/^lr .*/lr = 0,1/'
 both "wrong.ini:$(line_of '^lr')" lr number
 wrong 's/^deadline .*/deadline = 60/'
 both "wrong.ini:$(line_of '^deadline')" deadline '30s|5m'
-wrong 's/^mode .*/mode = masked/'
-both "wrong.ini:$(line_of masked)" masked 'not there yet' 'road map'
+wrong 's/^mode .*/mode = helper/'
+both "wrong.ini:$(line_of helper)" helper 'not there yet' 'road map'
+wrong 's/^mode .*/mode = masked\nmin_cohort = 5/'
+both "wrong.ini:$(line_of min_cohort)" 'min_cohort .* above clients'
 wrong '/^rounds/d'
 both wrong.ini rounds
 wrong '/^name/a name = twice'

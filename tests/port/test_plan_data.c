@@ -19,7 +19,7 @@ static fedl_status parse_plan(const char *lines, const char *layers)
     const int size =
         snprintf(text, FEDL_PLAN_TEXT_BYTES_MAX,
                  "[task]\nname = t\n[model]\n%slayers = %s\n[round]\nrounds = 1\n"
-                 "clients = 1\n[data]\n%s",
+                 "clients = 1\n[aggregation]\nmode = plain\n[data]\n%s",
                  strncmp(lines, "format = idx", 12) == 0 ? "inputs = 4\n" : "", layers, lines);
     assert_true(size > 0 && (size_t)size < FEDL_PLAN_TEXT_BYTES_MAX);
     const fedl_status status =

@@ -16,7 +16,8 @@ static fedl_status parse(const char *text)
 }
 
 static const char smallest[] = "[task]\nname = t\n[model]\ninputs = 4\nlayers = dense 3\n"
-                               "[round]\nrounds = 2\nclients = 5\n[data]\nformat = idx\n";
+                               "[round]\nrounds = 2\nclients = 5\n[data]\nformat = idx\n"
+                               "[aggregation]\nmode = plain\n";
 
 static void defaults_are_the_documented_ones(void **state)
 {
@@ -142,7 +143,8 @@ static void white_space_does_not_matter(void **state)
     static const char text[] = "\xef\xbb\xbf[task]\r\n  name\t=\tt  ; comment\r\n\r\n"
                                "   # indented comment\r\n\t[model] ; comment\r\n"
                                "\tinputs = 4\r\n  layers = dense 3\r\n[round]\r\nrounds=2\r\n"
-                               "clients =5\r\n[data]\r\nformat = idx";
+                               "clients =5\r\n[data]\r\nformat = idx\r\n"
+                               "[aggregation]\r\nmode = plain";
     assert_int_equal(parse(smallest), FEDL_OK);
     uint8_t expected[FEDL_PLAN_BYTES_MAX];
     uint8_t actual[FEDL_PLAN_BYTES_MAX];

@@ -67,13 +67,16 @@ static void *field_of(const plan_draft *draft, const plan_key *key)
     return base + key->offset;
 }
 
-/* Integers, enums, bool and char alike: the low bytes of value in a field of 1 or 4 bytes. */
+/* Integers, enums, bool and char alike: the low bytes of value in a field of 1, 2 or 4 bytes. */
 static void store_integer(plan_draft *draft, const plan_key *key, int64_t value)
 {
     const uint8_t byte = (uint8_t)value;
+    const uint16_t half = (uint16_t)value;
     const uint32_t word = (uint32_t)value;
-    memcpy(field_of(draft, key), key->size == 1 ? (const void *)&byte : (const void *)&word,
-           key->size);
+    const void *from = key->size == 1   ? (const void *)&byte
+                       : key->size == 2 ? (const void *)&half
+                                        : (const void *)&word;
+    memcpy(field_of(draft, key), from, key->size);
 }
 
 static bool read_number(int64_t *value, plan_type type, const char *text)

@@ -31,7 +31,6 @@ typedef struct plan_draft {
     int8_t weight_exp;
     int8_t output_weight_exp;
     uint32_t dropout_permille;
-    uint32_t privacy_mode;
 } plan_draft;
 
 void plan_draft_init(plan_draft *draft, fedl_task_config *config, fedl_data_config *data,
@@ -60,6 +59,12 @@ size_t plan_data_write(char *text, size_t text_bytes, const fedl_data_config *da
 
 /* plan_layers.c */
 void plan_set_layers(plan_draft *draft, const char *value);
+
+/* plan_protect.c: what masking adds. finish: defaults that follow from other keys, zeros in a plain
+ * plan; to be called when [round] and [aggregation] clients_max stand. check: what needs two keys.
+ */
+void plan_protect_finish(plan_draft *draft);
+void plan_protect_check(plan_draft *draft);
 
 /* plan_finish.c: computed defaults and every check that needs two keys. */
 void plan_finish(plan_draft *draft);

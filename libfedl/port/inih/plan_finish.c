@@ -88,7 +88,6 @@ static void check_model(plan_draft *draft)
 
 static void finish_rounds(plan_draft *draft)
 {
-    draft->config->plan.privacy.mode = FEDL_PRIVACY_NONE;
     fedl_round_config *round = &draft->config->round;
     fedl_update_config *update = &draft->config->plan.update;
     default_u32(draft, "round", "min_reports", &round->reports_min,
@@ -209,10 +208,12 @@ void plan_finish(plan_draft *draft)
     }
     finish_model(draft);
     finish_rounds(draft);
+    plan_protect_finish(draft);
     check_name(draft);
     check_model(draft);
     check_rounds(draft);
     check_update(draft);
+    plan_protect_check(draft);
     check_experiment(draft);
     if (draft->status == FEDL_OK) {
         write_data(draft);

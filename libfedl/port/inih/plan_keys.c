@@ -31,7 +31,7 @@ const plan_key plan_keys[] = {
 
     {"round", "rounds", PLAN_INT, "1", "1000000", "!", TASK(round.round_count), "Rounds until the task is complete."},
     {"round", "clients", PLAN_INT, "1", "65535", "!", TASK(round.clients_goal), "Reports that close a round."},
-    {"round", "min_reports", PLAN_INT, "1", "65535", "=half of clients, rounded up", TASK(round.reports_min), "Fewest reports that still make a new version when the deadline comes."},
+    {"round", "min_reports", PLAN_INT, "1", "65535", "=half of clients, rounded up; masked: at least min_cohort", TASK(round.reports_min), "Fewest reports that still make a new version when the deadline comes."},
     {"round", "expected_dropout", PLAN_PERCENT, "0%", "90%", "0%", DRAFT(dropout_permille), "Share of the chosen devices that usually do not report; sets the default of select."},
     {"round", "select", PLAN_INT, "1", "1000000", "=as many that clients of them report in 999 of 1000 rounds, given expected_dropout", TASK(round.select_count), "Devices that are asked to train."},
     {"round", "pool", PLAN_INT, "1", "1000000", "=select", TASK(round.pool_min), "Devices that must have checked in before any are chosen."},
@@ -40,7 +40,7 @@ const plan_key plan_keys[] = {
     {"round", "attempts", PLAN_INT, "1", "100", "3", TASK(round.attempt_max), "Attempts at a round before the task pauses."},
     {"round", "retry", PLAN_DURATION, "0", "7d", "10s", TASK(round.retry_ms), "Pause before the next attempt; also what devices that were not chosen are told to wait."},
 
-    {"aggregation", "mode", PLAN_CHOICE, "plain=1", "masked|helper", "plain", TASK(plan.aggregation), "`plain`: updates are clipped and encrypted to the server, which sees each of them."},
+    {"aggregation", "mode", PLAN_CHOICE, "plain=1|masked=2", "helper", "plain", TASK(plan.aggregation), "`plain`: updates are clipped and encrypted to the server, which sees each of them. `masked`: the server sees sums over at least min_cohort devices, no single update."},
     {"aggregation", "optimiser", PLAN_CHOICE, "fedavg=1", "fedavgm|fedadam|fedyogi|fedadagrad", "fedavg", TASK(round.agg_kind), "What the server does with the mean update: `fedavg` adds it."},
     {"aggregation", "server_lr", PLAN_Q16, "0.0001", "16", "1", TASK(round.server_lr_q16), "Server learning rate: the mean update is multiplied by it."},
     {"aggregation", "clip", PLAN_Q16, "0.0001", "65535", "4", TASK(plan.update.clip_q16), "Largest L2 norm of a device's update; longer ones are shortened to it."},
@@ -49,8 +49,14 @@ const plan_key plan_keys[] = {
     {"aggregation", "clients_max", PLAN_INT, "1", "65535", "=clients", TASK(plan.update.clients_max), "Most devices in one sum. A coordinate may be (2^(ring_bits-1) - 1) / (clients_max · w_max) steps."},
     {"aggregation", "w_unit", PLAN_INT, "0", U32_MAX, "0", TASK(plan.update.w_unit), "Rows per unit of weight: a device with n rows weighs n / w_unit, rounded, from 1 to w_max; 0 = all weigh the same."},
     {"aggregation", "w_max", PLAN_INT, "1", "255", "=1 when w_unit is 0, else 8", TASK(plan.update.w_max), "Largest weight of a device, so that none drowns the others."},
+    {"aggregation", "trust", PLAN_CHOICE, "curious=1|active=2", NULL, "curious", TASK(plan.secagg.trust), "masked: what the server is trusted to do. `curious`: it follows the protocol and looks at everything. `active`: it may lie; devices compare what they were shown before they help to unmask."},
+    {"aggregation", "min_cohort", PLAN_INT, "3", "65535", "=5, or two more than the devices that may collude when that is more, or clients when that is less", TASK(plan.secagg.min_cohort), "masked: fewest devices in a sum that the server gets to see."},
+    {"aggregation", "gamma", PLAN_PERCENT, "0%", "33.3%", "10%", TASK(plan.secagg.gamma_permille), "masked: largest share of a cohort that may collude with the server; at least one device is reckoned with."},
+    {"aggregation", "step_dropout", PLAN_PERCENT, "0%", "40%", "5%", TASK(plan.secagg.delta_permille), "masked: largest share of a cohort that may vanish after training, while the sum is made. gamma + 2 · step_dropout is below 100%."},
+    {"aggregation", "step_timeout", PLAN_DURATION, "1ms", "7d", "30s", TASK(plan.secagg.step_ms), "masked: how long the server waits for slow devices in each step after training."},
+    {"aggregation", "epoch_rounds", PLAN_INT, "1", "1024", "64", TASK(plan.secagg.epoch_rounds), "masked: rounds until devices make new mask keys. A new key costs every pair of neighbours one key agreement."},
 
-    {"privacy", "mode", PLAN_CHOICE, "none=1", "central|local|distributed", "none", DRAFT(privacy_mode), "Differential privacy; `none` is the only mode so far."},
+    {"privacy", "mode", PLAN_CHOICE, "none=1", "distributed|central", "none", TASK(plan.privacy.mode), "Differential privacy; `none` is the only mode so far."},
 
     {"data", "format", PLAN_CHOICE, "idx=1|csv=2", NULL, "!", DATA(format), "`idx`: images and labels as in MNIST. `csv`: a table."},
     {"data", "header", PLAN_CHOICE, "yes=1|no=0", NULL, "yes", DATA(header), "csv: the first line holds column names. Without one, columns are called `#0`, `#1`, …"},

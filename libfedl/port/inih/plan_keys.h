@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_KEYS_MAX 64u
+#define PLAN_KEYS_MAX 96u
 
 typedef enum plan_type {
     PLAN_INT = 1,  /* whole number */
