@@ -2,13 +2,16 @@
 #include "base/secret.h"
 
 #include <stdint.h>
+#include <string.h>
 
 void fedli_wipe(void *data, size_t size)
 {
-    volatile uint8_t *bytes = (volatile uint8_t *)data;
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = 0;
+    if (size == 0) {
+        return; /* data may be NULL then, which memset must not see */
     }
+    memset(data, 0, size);
+    /* Says that the zeros are read by something that the compiler can't see. */
+    __asm__ volatile("" : : "r"(data) : "memory");
 }
 
 bool fedli_equal_ct(const void *a, const void *b, size_t size)
