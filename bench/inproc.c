@@ -260,6 +260,7 @@ static void add_client(loop *l, uint32_t index, const fedl_server_identity *serv
     fedl_client_config_default(&cfg);
     cfg.crypto = crypto;
     cfg.mode = FEDL_CLIENT_RUN;
+    cfg.policy.min_aggregation = FEDL_AGGREGATION_PLAIN;
     cfg.identity.device_id = index + 1u;
     memcpy(cfg.identity.fleet_id, server->fleet_id, 16);
     memcpy(cfg.identity.server_noise_public, server->noise_public, 32);

@@ -3,6 +3,7 @@
 #include "agent_state.h"
 
 #include "agent_model.h"
+#include "agent_policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +72,14 @@ static void store(agent_state *a, const fedl_client_action *action)
     fedl_status status = FEDL_OK;
     switch (action->store_kind) {
     case FEDL_CLIENT_STORE_IDENTITY: {
-        /* The address first: an identity without one would be a device that can't be used. */
+        /* Address and policy first: an identity without them would be a device that can't be used,
+         * or one that agrees to other things than its owner said. */
         char line[FEDL_URL_BYTES_MAX + 1u];
         const int size = snprintf(line, sizeof line, "%s\n", a->url);
         status = agent_home_save(&a->home, "server", fedl_bytes_of(line, (size_t)size));
+        if (status == FEDL_OK) {
+            status = agent_policy_save(&a->home, a->options);
+        }
         if (status == FEDL_OK) {
             status = agent_home_save(&a->home, "identity", action->bytes);
         }

@@ -16,6 +16,7 @@ static const char help_all[] =
 
 static const char help_join[] =
     "fedl-client join HOST[:PORT] --token TOKEN [--home DIR] [--timeout S] [--log text|json]\n"
+    "            [--allow-plain] [--policy KEY=VALUE]\n"
     "\n"
     "Makes the device's keys and enrols it. The operator makes the token, which works once:\n"
     "'fedl device add NAME'. It also names the server's keys, so a wrong server is noticed before\n"
@@ -24,10 +25,16 @@ static const char help_join[] =
     "  HOST:PORT            also tcp://host:port or ipc:///path; the port is 7070 if left out\n"
     "  --token TOKEN        dashes and case don't matter\n"
     "  --token-file FILE    reads the token from a file, so that it is not in the process list\n"
-    "  --timeout S          give up after S seconds (60)\n";
+    "  --timeout S          give up after S seconds (60)\n"
+    "\n"
+    "What the device demands of every task is kept in the home, in the file 'policy':\n"
+    "  --allow-plain        also take tasks whose updates the server sees one by one (lab use);\n"
+    "                       without it, only masked ones, of which it sees sums\n"
+    "  --policy KEY=VALUE   any other demand, like min_cohort=20; docs/client.md lists them\n";
 
 static const char help_run[] =
     "fedl-client run DATA [--home DIR] [--rounds N | --once | --until-complete] [--log text|json]\n"
+    "            [--allow-plain] [--policy KEY=VALUE]\n"
     "\n"
     "Waits for tasks, trains on the device's data and sends updates. Lost connections are found\n"
     "again by themselves, for ever. Ctrl-C and SIGTERM stop between two batches; nothing breaks.\n"
@@ -41,6 +48,8 @@ static const char help_run[] =
     "  --until-complete   stop when the final model has arrived\n"
     "  --memory BYTES     refuse tasks that need more memory\n"
     "  --chunk BYTES      largest piece of a transfer (16384); weak links want small ones\n"
+    "  --allow-plain      also take tasks that are not masked; --policy KEY=VALUE changes any\n"
+    "                     other demand of this device for this run (docs/client.md)\n"
     "  --log json         one JSON object a line on standard output\n";
 
 static const char help_predict[] =
@@ -56,7 +65,7 @@ static const char help_predict[] =
 static const char help_status[] =
     "fedl-client status [--home DIR] [--json]\n"
     "\n"
-    "Shows device, fleet, server and the newest model. Asks nobody.\n";
+    "Shows device, fleet, server, policy and the newest model. Asks nobody.\n";
 
 static const char help_leave[] =
     "fedl-client leave [--home DIR] [--local | --timeout S] [--log text|json]\n"

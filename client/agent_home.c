@@ -239,7 +239,7 @@ fedl_status agent_home_forget(const agent_home *home)
         }
     }
     fedl_status status = unlink(path) == 0 ? FEDL_OK : fedl_status_of_errno(errno);
-    const char *const others[] = {"progress", "model", "server"};
+    const char *const others[] = {"progress", "model", "server", "policy"};
     for (size_t i = 0; i < sizeof others / sizeof others[0] && status == FEDL_OK; i++) {
         agent_home_file(home, path, others[i]);
         if (unlink(path) != 0 && errno != ENOENT) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The folder of a device: identity (secret, 0600), server (its URL), progress (newest accepted
- * version of each task), model (newest verified model with its plan and manifest), lock. Every file
- * is replaced whole or not at all.
+ * version of each task), model (newest verified model with its plan and manifest), policy (what the
+ * owner demands, agent_policy.h), lock. Every file is replaced whole or not at all.
  */
 #ifndef FEDL_CLIENT_AGENT_HOME_H
 #define FEDL_CLIENT_AGENT_HOME_H
@@ -38,7 +38,7 @@ agent_exit agent_home_load(const agent_home *home, fedl_identity *identity,
 /** Writes one file durably. */
 fedl_status agent_home_save(const agent_home *home, const char *name, fedl_bytes bytes);
 /** Overwrites and removes the identity, then removes what belongs to it: progress (task numbers of
- * another fleet mean other tasks), model, address. */
+ * another fleet mean other tasks), model, address, policy. */
 fedl_status agent_home_forget(const agent_home *home);
 /** What a failed write means to people. */
 agent_exit agent_exit_of(fedl_status status);

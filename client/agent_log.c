@@ -139,6 +139,13 @@ static void print_json(const agent_log *log, const fedl_client_action *a)
     case FEDL_CLIENT_LOG_BAD_MESSAGE:
     case FEDL_CLIENT_LOG_TASK_REFUSED:
         (void)fprintf(out, ",\"pause_ms\":%llu", (unsigned long long)a->a);
+        if (a->refusal != FEDL_REFUSAL_NONE) {
+            (void)fputs(",\"refusal\":", out);
+            agent_json_string(out, fedl_refusal_text(a->refusal));
+        }
+        if (a->accused != 0) {
+            (void)fprintf(out, ",\"accused\":%u", a->accused);
+        }
         break;
     case FEDL_CLIENT_LOG_MODEL_FETCHED:
         (void)fprintf(out, ",\"version\":%llu,\"bytes\":%llu", (unsigned long long)a->a,
@@ -195,8 +202,14 @@ static void print_text(const agent_log *log, const fedl_client_action *a)
                       a->attempt > 1 ? " (the round is tried again)" : "");
         return;
     case FEDL_CLIENT_LOG_TASK_REFUSED:
-        (void)fprintf(out, "task %u, round %u: not done: %s; asking again in %.1f s", a->task_id,
-                      a->round, fedl_status_text(a->status), seconds);
+        (void)fprintf(out, "task %u, round %u: not done: %s%s", a->task_id, a->round,
+                      a->refusal != FEDL_REFUSAL_NONE ? fedl_refusal_text(a->refusal)
+                                                      : fedl_status_text(a->status),
+                      a->refusal == FEDL_REFUSAL_PLAIN ? " (--allow-plain would take it)" : "");
+        if (a->accused != 0) {
+            (void)fprintf(out, " (device %u)", a->accused);
+        }
+        (void)fprintf(out, "; asking again in %.1f s", seconds);
         return;
     case FEDL_CLIENT_LOG_MODEL_FETCHED:
         (void)fprintf(out, "model version %llu fetched and verified, %llu bytes",

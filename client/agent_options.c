@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent_options.h"
 
+#include "agent_policy.h"
 #include "wire/frame.h"
 
 #include <stdarg.h>
@@ -15,6 +16,8 @@ typedef enum value_kind {
     VALUE_NUMBER = 3,
     VALUE_LOG = 4,
     VALUE_ROWS = 5,
+    VALUE_POLICY = 6,
+    VALUE_ALLOW_PLAIN = 7, /* a switch */
 } value_kind;
 
 typedef struct option_row {
@@ -73,6 +76,21 @@ static bool read_rows(agent_options *o, const char *value)
     return true;
 }
 
+static bool take_policy(agent_options *o, const option_row *row, const char *pair, char text[256])
+{
+    fedl_site_policy scratch;
+    char why[256];
+    fedl_site_policy_default(&scratch);
+    if (o->policy_count == AGENT_POLICY_MAX) {
+        return fail_text(text, "%s: more than %u of them", row->name, AGENT_POLICY_MAX);
+    }
+    if (!agent_policy_set(&scratch, pair, why)) {
+        return fail_text(text, "%s: %.230s", row->name, why);
+    }
+    o->policy[o->policy_count++] = pair;
+    return true;
+}
+
 static bool take_value(agent_options *o, const option_row *row, const char *value, char text[256])
 {
     switch (row->kind) {
@@ -99,6 +117,10 @@ static bool take_value(agent_options *o, const option_row *row, const char *valu
                    ? true
                    : fail_text(text, "%s: FILE:K wanted, with K = 0, 1, …; not '%.100s'", row->name,
                                value);
+    case VALUE_POLICY:
+        return take_policy(o, row, value, text);
+    case VALUE_ALLOW_PLAIN:
+        return take_policy(o, row, "min_aggregation = plain", text);
     }
     return false;
 }
@@ -107,6 +129,7 @@ static bool take_option(agent_options *o, int argc, char **argv, int *at, char t
 {
     const unsigned run = BIT(AGENT_RUN);
     const unsigned data = BIT(AGENT_RUN) | BIT(AGENT_PREDICT);
+    const unsigned wants = BIT(AGENT_JOIN) | BIT(AGENT_RUN);
     const unsigned talk = BIT(AGENT_JOIN) | BIT(AGENT_RUN) | BIT(AGENT_LEAVE);
     const unsigned all = talk | BIT(AGENT_PREDICT) | BIT(AGENT_STATUS);
     const option_row rows[] = {
@@ -127,6 +150,8 @@ static bool take_option(agent_options *o, int argc, char **argv, int *at, char t
         {"--memory", run, VALUE_NUMBER, NULL, &o->memory_bytes_max, NULL, 1, UINT32_MAX},
         {"--chunk", run, VALUE_NUMBER, NULL, &o->chunk_bytes_max, NULL, FEDLI_CHUNK_BYTES_MIN,
          FEDLI_CHUNK_BYTES_MAX},
+        {"--policy", wants, VALUE_POLICY, NULL, NULL, NULL, 0, 0},
+        {"--allow-plain", wants, VALUE_ALLOW_PLAIN, NULL, NULL, NULL, 0, 0},
     };
     const char *name = argv[*at];
     if (strcmp(name, "--once") == 0 && o->command == AGENT_RUN) {
@@ -141,7 +166,7 @@ static bool take_option(agent_options *o, int argc, char **argv, int *at, char t
             return fail_text(text, "%s: this command does not take it; see --help", name);
         }
         const char *value = "";
-        if (rows[i].kind != VALUE_NONE) {
+        if (rows[i].kind != VALUE_NONE && rows[i].kind != VALUE_ALLOW_PLAIN) {
             if (*at + 1 >= argc) {
                 return fail_text(text, "%s: its value is missing; see --help", name);
             }

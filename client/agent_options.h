@@ -36,6 +36,8 @@ typedef enum agent_command {
     AGENT_VERSION = 7,
 } agent_command;
 
+#define AGENT_POLICY_MAX 16u
+
 typedef struct agent_options {
     agent_command command;
     agent_command help_about; /* HELP: 0 = the program as a whole */
@@ -56,6 +58,8 @@ typedef struct agent_options {
     uint32_t timeout_s;
     uint32_t memory_bytes_max;
     uint32_t chunk_bytes_max;
+    const char *policy[AGENT_POLICY_MAX]; /* KEY=VALUE, in the order given */
+    uint32_t policy_count;
     char rows_buffer[1024];
 } agent_options;
 

@@ -6,6 +6,7 @@
  */
 #include "agent_run.h"
 
+#include "agent_policy.h"
 #include "agent_state.h"
 #include "base/secret.h"
 #include "posix/durable_file.h"
@@ -213,6 +214,9 @@ static agent_exit prepare_member(agent_state *a, fedl_client_config *cfg,
         code = agent_home_load(&a->home, &cfg->identity, a->url, &cfg->progress, a->crypto, text);
     }
     cfg->mode = a->options->command == AGENT_LEAVE ? FEDL_CLIENT_LEAVE : FEDL_CLIENT_RUN;
+    if (code == AGENT_EXIT_OK && cfg->mode == FEDL_CLIENT_RUN) {
+        code = agent_policy_load(&cfg->policy, &a->home, a->options, text);
+    }
     cfg->memory_bytes_max = a->options->memory_bytes_max;
     cfg->chunk_bytes_max = a->options->chunk_bytes_max;
     a->device_id = cfg->identity.device_id;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent_log.h"
 #include "agent_model.h"
+#include "agent_policy.h"
 #include "agent_run.h"
 #include "base/hex.h"
 #include "base/secret.h"
@@ -9,7 +10,8 @@
 #include <string.h>
 
 static void print_text(const agent_home *home, const fedl_identity *identity, const char *url,
-                       const fedl_client_progress *progress, const agent_model *model)
+                       const fedl_client_progress *progress, const fedl_site_policy *policy,
+                       const agent_model *model)
 {
     char hex[2u * FEDL_HASH_BYTES + 1u];
     fedli_hex_encode(hex, identity->fleet_id, sizeof identity->fleet_id);
@@ -19,6 +21,7 @@ static void print_text(const agent_home *home, const fedl_identity *identity, co
         (void)printf("newest    task %u, version %u\n", progress->tasks[0].task_id,
                      progress->tasks[0].version);
     }
+    agent_policy_print(stdout, policy, false);
     if (model == NULL) {
         (void)printf("model     none yet\n");
         return;
@@ -30,7 +33,8 @@ static void print_text(const agent_home *home, const fedl_identity *identity, co
 }
 
 static void print_json(const agent_home *home, const fedl_identity *identity, const char *url,
-                       const fedl_client_progress *progress, const agent_model *model)
+                       const fedl_client_progress *progress, const fedl_site_policy *policy,
+                       const agent_model *model)
 {
     char hex[2u * FEDL_HASH_BYTES + 1u];
     fedli_hex_encode(hex, identity->fleet_id, sizeof identity->fleet_id);
@@ -38,8 +42,10 @@ static void print_json(const agent_home *home, const fedl_identity *identity, co
     agent_json_string(stdout, home->path);
     (void)printf(",\"device\":%u,\"fleet\":\"%s\",\"server\":", identity->device_id, hex);
     agent_json_string(stdout, url);
-    (void)printf(",\"newest_task\":%u,\"newest_version\":%u,\"model\":", progress->tasks[0].task_id,
-                 progress->tasks[0].version);
+    (void)printf(",\"newest_task\":%u,\"newest_version\":%u,\"policy\":{",
+                 progress->tasks[0].task_id, progress->tasks[0].version);
+    agent_policy_print(stdout, policy, true);
+    (void)printf("},\"model\":");
     if (model == NULL) {
         (void)printf("null}\n");
         return;
@@ -56,6 +62,7 @@ agent_exit agent_status(const agent_options *options, const fedl_crypto *crypto)
     char url[FEDL_URL_BYTES_MAX];
     fedl_client_progress progress;
     fedl_identity identity;
+    fedl_site_policy policy;
     agent_home home;
     agent_model model;
     agent_exit code = agent_home_open(&home, options->home, false, false, text);
@@ -63,11 +70,14 @@ agent_exit agent_status(const agent_options *options, const fedl_crypto *crypto)
         code = agent_home_load(&home, &identity, url, &progress, crypto, text);
     }
     if (code == AGENT_EXIT_OK) {
+        code = agent_policy_load(&policy, &home, options, text);
+    }
+    if (code == AGENT_EXIT_OK) {
         const agent_exit loaded = agent_model_load(&model, &home, &identity, crypto, text);
         const bool none = loaded == AGENT_EXIT_NO_HOME;
         code = none ? AGENT_EXIT_OK : loaded;
         if (code == AGENT_EXIT_OK) {
-            (options->json ? print_json : print_text)(&home, &identity, url, &progress,
+            (options->json ? print_json : print_text)(&home, &identity, url, &progress, &policy,
                                                       none ? NULL : &model);
             agent_model_free(&model);
         }

@@ -27,6 +27,16 @@ static void client_config(const fedl_sim_world *world, const fedli_sim_device *d
     cfg->chunk_bytes_max = largest > FEDLI_CHUNK_BYTES_MAX   ? FEDLI_CHUNK_BYTES_MAX
                            : largest < FEDLI_CHUNK_BYTES_MIN ? FEDLI_CHUNK_BYTES_MIN
                                                              : (uint32_t)largest;
+    /* Simulated devices agree to whatever the plan asks: the operator's question is what it does.
+     */
+    if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
+        cfg->policy.min_aggregation = FEDL_AGGREGATION_PLAIN;
+    } else {
+        cfg->policy.min_cohort = plan->secagg.min_cohort;
+        cfg->policy.gamma_permille = plan->secagg.gamma_permille;
+    }
+    cfg->policy.epochs_max = plan->train.local_epochs;
+    cfg->policy.w_max = plan->update.w_max;
     cfg->mode = FEDL_CLIENT_RUN;
     if (device != NULL) {
         cfg->mode = device->joining ? FEDL_CLIENT_JOIN : FEDL_CLIENT_RUN;

@@ -96,6 +96,8 @@ fedl_status sensor_node_begin(const sensor_platform *platform, const fedl_crypto
     config.crypto = crypto;
     config.chunk_bytes_max = 512;
     config.memory_bytes_max = sizeof task_block;
+    /* This desk has one node, and a sum over one is no secret: an opt-in for the lab. */
+    config.policy.min_aggregation = FEDL_AGGREGATION_PLAIN;
     if (progress.size > 0) {
         const fedl_status status = fedl_client_progress_decode(&config.progress, progress);
         if (status != FEDL_OK) {

@@ -73,6 +73,23 @@ static void wrong_command_lines(void **state)
     fails("join http://a --token x", 2, "only tcp://");
     fails("join a:1 --token-file /no/such/file", 2, "not found");
     fails("status --timeout 3", 2, "does not take it");
+    fails("status --allow-plain", 2, "does not take it");
+    fails("run --csv a --policy", 2, "its value is missing");
+    fails("run --csv a --policy cohort", 2, "KEY = VALUE wanted");
+    fails("run --csv a --policy cohort=5", 2, "unknown key 'cohort'; there are min_aggregation, ");
+    fails("run --csv a --policy min_aggregation=helper", 2, "'helper' is not plain or masked");
+    fails("run --csv a --policy min_cohort=2", 2, "'2' is not a whole number from 3 to 65535");
+    fails("run --csv a --policy min_cohort=5.0", 2, "'5.0' is not a whole number");
+    fails("run --csv a --policy min_cohort=99999999999999999999", 2, "is not a whole number");
+    fails("run --csv a --policy gamma=10", 2, "'10' is not a percentage from 0% to 33.3%");
+    fails("run --csv a --policy gamma=33.4%", 2, "'33.4%' is not a percentage");
+    fails("run --csv a --policy gamma=%", 2, "'%' is not a percentage");
+    fails("run --csv a --policy require_active=1", 2, "'1' is not yes or no");
+    fails("run --csv a --policy epochs_max=", 2, "'' is not a whole number from 1 to 1000");
+    fails("run --csv a --policy w_max=256", 2, "'256' is not a whole number from 1 to 255");
+    fails("run --csv a --policy clip_max=0", 2, "'0' is not a decimal number");
+    fails("run --csv a --policy clip_max=1.", 2, "'1.' is not a decimal number");
+    fails("run --csv a --policy clip_max=65536", 2, "'65536' is not a decimal number");
 }
 
 static void help_teaches(void **state)
@@ -124,6 +141,57 @@ static void make_home(void)
     assert_int_equal(
         fedl_file_replace(in_home("server"), fedl_bytes_of("ipc:///tmp/fedl-none\n", 21), 0600),
         FEDL_OK);
+}
+
+static void policy_file(const char *lines)
+{
+    assert_int_equal(
+        fedl_file_replace(in_home("policy"), fedl_bytes_of(lines, strlen(lines)), 0600), FEDL_OK);
+}
+
+static void policies(void **state)
+{
+    (void)state;
+    char arguments[512];
+    make_home();
+    (void)snprintf(arguments, sizeof arguments, "status --home %s/home", scratch_folder);
+    assert_int_equal(call(arguments), 0);
+    assert_non_null(strstr(said, "policy    min_aggregation = masked\n"
+                                 "          min_cohort = 5\n"
+                                 "          gamma = 10.0%\n"
+                                 "          require_active = no\n"
+                                 "          require_privacy = no\n"
+                                 "          epochs_max = 100\n"
+                                 "          w_max = 8\n"
+                                 "          clip_max = any\n"));
+    policy_file("# mine\n\nmin_aggregation = plain\r\n  gamma=2.5%\nrequire_active = yes\n"
+                "clip_max = 0.5\nmin_cohort\t=\t20 \nepochs_max = 7");
+    assert_int_equal(call(arguments), 0);
+    assert_non_null(strstr(said, "policy    min_aggregation = plain\n"
+                                 "          min_cohort = 20\n"
+                                 "          gamma = 2.5%\n"
+                                 "          require_active = yes\n"
+                                 "          require_privacy = no\n"
+                                 "          epochs_max = 7\n"
+                                 "          w_max = 8\n"
+                                 "          clip_max = 0.5000\n"));
+    (void)snprintf(arguments, sizeof arguments, "status --json --home %s/home", scratch_folder);
+    assert_int_equal(call(arguments), 0);
+    assert_non_null(strstr(said, "\"policy\":{\"min_aggregation\":\"plain\",\"min_cohort\":20,"
+                                 "\"gamma\":\"2.5%\",\"require_active\":true,"));
+    policy_file("min_cohort = 20\n\n# all\nepochs = 3\n");
+    at_home("status", 11, "/policy:4: unknown key 'epochs'");
+    at_home("run --csv a", 11, "/policy:4: unknown key 'epochs'");
+    policy_file("min_cohort = twenty\n");
+    at_home("status", 11, "/policy:1: min_cohort: 'twenty' is not a whole number");
+    assert_int_equal(fedl_file_replace(in_home("policy"), fedl_bytes_of("w_max = 3\0", 10), 0600),
+                     FEDL_OK);
+    at_home("status", 11, "no text file");
+    assert_int_equal(unlink(in_home("policy")), 0);
+    assert_int_equal(unlink(in_home("identity")), 0);
+    assert_int_equal(unlink(in_home("server")), 0);
+    assert_int_equal(unlink(in_home("lock")), 0);
+    assert_int_equal(rmdir(scratch_path("home")), 0);
 }
 
 static void homes(void **state)
@@ -269,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(help_teaches),
+        cmocka_unit_test(policies),
         cmocka_unit_test(homes),
         cmocka_unit_test(leaving_without_the_server),
         cmocka_unit_test(second_agent_on_the_same_home),

@@ -79,6 +79,11 @@ static void say_log(world *w, const fedl_client_action *a)
     world_say(w, "log %s status %d a %llu b %llu round %u.%u%s%s", names[a->log_kind],
               (int)a->status, (unsigned long long)a->a, (unsigned long long)a->b, a->round,
               a->attempt, a->text == NULL ? "" : " ", a->text == NULL ? "" : a->text);
+    if (a->log_kind == FEDL_CLIENT_LOG_TASK_REFUSED) {
+        assert_int_equal(a->status == FEDL_ERR_POLICY, a->refusal != FEDL_REFUSAL_NONE);
+        w->refusal = a->refusal;
+        w->accused = a->accused;
+    }
 }
 
 static void do_train(world *w, const fedl_client_action *a)
@@ -281,6 +286,7 @@ world *world_create(fedl_client_mode mode)
     w->cfg.crypto = w->crypto;
     w->cfg.mode = mode;
     w->cfg.chunk_bytes_max = FEDLI_CHUNK_BYTES_MIN;
+    w->cfg.policy.min_aggregation = FEDL_AGGREGATION_PLAIN;
     if (mode == FEDL_CLIENT_JOIN) {
         w->cfg.token = w->server.token;
     } else {

@@ -82,6 +82,8 @@ struct world {
     fedl_status train_status; /* reported instead of training when not FEDL_OK */
     bool refuse_hello;        /* the server refuses handshakes */
     bool silent_hello;
+    fedl_refusal refusal; /* of the last task refused */
+    uint32_t accused;
     bool done;
     fedl_status done_status;
     uint32_t train_count;

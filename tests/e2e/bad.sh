@@ -68,7 +68,7 @@ new_token() { # NAME: the token goes to $token and to the list of things that no
 # Healthy clients do the whole task on this server: whatever was wrong before has left no mark.
 good_run() { # ROUNDS
   for i in 1 2 3 4; do
-    [ -d "$box/c$i" ] || { new_token "d$i" && "$BIN/fedl-client" join "$url" --token "$token" --home "$box/c$i" \
+    [ -d "$box/c$i" ] || { new_token "d$i" && "$BIN/fedl-client" join "$url" --token "$token" --allow-plain --home "$box/c$i" \
       >>"$box/client$i.log" 2>&1; } || fail "a good client can't join"
     start_client $i
   done

@@ -99,8 +99,12 @@ typedef struct fedl_client_config {
     uint32_t backoff_ms_min;       /* first pause after a failure; doubles with jitter … */
     uint32_t backoff_ms_max;       /* … up to this, for ever */
     fedl_client_progress progress; /* from the last STORE of kind PROGRESS; zeros at first */
+    fedl_site_policy policy;       /* what this device demands of every plan; the default asks for
+                                      masking, so a plain plan needs min_aggregation = PLAIN here, too */
 } fedl_client_config;
 
+/** mode RUN, chunks of 16 KiB, poll 30 s, time-out 20 s, back-off 1 … 60 s, the policy of
+ * fedl_site_policy_default(); crypto, identity and progress are left zero. */
 void fedl_client_config_default(fedl_client_config *cfg);
 
 typedef enum fedl_client_event_kind {
@@ -152,7 +156,8 @@ typedef enum fedl_client_log_kind {
         3, /* generic refusal: revoked, unknown, or another server key; a = pause in ms */
     FEDL_CLIENT_LOG_WAITING = 4,       /* a = ms */
     FEDL_CLIENT_LOG_TASK = 5,          /* task, round, attempt */
-    FEDL_CLIENT_LOG_TASK_REFUSED = 6,  /* status says why */
+    FEDL_CLIENT_LOG_TASK_REFUSED = 6,  /* status says why; with ERR_POLICY also refusal and
+                                          accused; a = pause in ms */
     FEDL_CLIENT_LOG_MODEL_FETCHED = 7, /* a = version, b = bytes */
     FEDL_CLIENT_LOG_TRAINED = 8,       /* a = rows, b = mean loss Q16 */
     FEDL_CLIENT_LOG_UPLOADED = 9,      /* a = bytes, b = 1 when a kept update was sent again */
@@ -176,6 +181,8 @@ typedef struct fedl_client_action {
     uint32_t attempt;                  /* LOG */
     fedl_client_log_kind log_kind;     /* LOG */
     fedl_status status;                /* LOG, DONE */
+    fedl_refusal refusal;              /* LOG TASK_REFUSED: which rule said no, or NONE */
+    uint32_t accused;                  /* LOG TASK_REFUSED: device that broke it, or 0 */
     uint64_t a;                        /* LOG */
     uint64_t b;                        /* LOG */
     const char *text;                  /* LOG REJECTED: the server's text, printable, or NULL */
@@ -193,7 +200,8 @@ typedef struct fedl_client {
 /** Bytes of the block for init: session, one record in, one out, message arena; independent of the
  * model (about 170 KB at the largest chunk). 0: invalid. */
 size_t fedl_client_size(const fedl_client_config *cfg);
-/** Errors: ERR_RANGE, ERR_SIZE, ERR_FORMAT or ERR_MISMATCH (token). block: 16-byte aligned, owned
+/** Errors: ERR_RANGE (a field of the configuration or of its policy), ERR_SIZE, ERR_FORMAT or
+ * ERR_MISMATCH (token). block: 16-byte aligned, owned
  * by the caller. */
 FEDL_NODISCARD fedl_status fedl_client_init(fedl_client *client, const fedl_client_config *cfg,
                                             void *block, size_t block_bytes);

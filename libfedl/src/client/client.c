@@ -28,6 +28,7 @@ void fedl_client_config_default(fedl_client_config *cfg)
         .backoff_ms_max = 60000,
     };
     *cfg = defaults;
+    fedl_site_policy_default(&cfg->policy);
 }
 
 static bool config_good(const fedl_client_config *cfg)
@@ -38,7 +39,8 @@ static bool config_good(const fedl_client_config *cfg)
            cfg->chunk_bytes_max <= FEDLI_CHUNK_BYTES_MAX && cfg->poll_ms <= POLL_MS_MAX &&
            cfg->reply_timeout_ms >= 1 && cfg->reply_timeout_ms <= DELAY_MS_MAX &&
            cfg->backoff_ms_min >= 1 && cfg->backoff_ms_min <= cfg->backoff_ms_max &&
-           cfg->backoff_ms_max <= DELAY_MS_MAX && cfg->progress.count <= FEDL_PROGRESS_TASKS_MAX;
+           cfg->backoff_ms_max <= DELAY_MS_MAX && cfg->progress.count <= FEDL_PROGRESS_TASKS_MAX &&
+           fedli_policy_good(&cfg->policy);
 }
 
 /* One layout for size and init. chunk_bytes_max decides how large a record can get; a TASK with a

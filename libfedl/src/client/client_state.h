@@ -204,6 +204,8 @@ void fedli_client_progress_stored(fedli_client_state *c, fedl_status status);
 void fedli_client_use_model(fedli_client_state *c);
 /** Logs why, waits and checks in again. */
 void fedli_client_task_refuse(fedli_client_state *c, fedl_status status);
+/** The same for a reason of this device's own: status ERR_POLICY; accused: device id, or 0. */
+void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint32_t accused);
 /** Forgets container, model and update; the host may have the block back. */
 void fedli_client_task_drop(fedli_client_state *c);
 /** Checks in not before delay_ms from now. */
@@ -217,6 +219,12 @@ fedl_status fedli_progress_check(const fedl_client_progress *progress,
 bool fedli_progress_holds(const fedl_client_progress *progress, const fedl_manifest *manifest);
 /** Makes it the newest of its task, and its task the one used last. */
 void fedli_progress_accept(fedl_client_progress *progress, const fedl_manifest *manifest);
+
+/* ---- client_policy.c ---- */
+/** Every field in its range. */
+bool fedli_policy_good(const fedl_site_policy *policy);
+/** NONE, or the first demand of the site that the plan (checked) does not meet. */
+fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan *plan);
 
 /* ---- client_fetch.c ---- */
 void fedli_client_fill_fetch(const fedli_client_state *c, fedl_message_fetch *fetch);

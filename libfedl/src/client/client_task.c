@@ -50,6 +50,14 @@ void fedli_client_task_refuse(fedli_client_state *c, fedl_status status)
     fedli_client_checkin_later(c, pause_ms);
 }
 
+void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint32_t accused)
+{
+    fedli_client_task_refuse(c, FEDL_ERR_POLICY);
+    fedl_client_action *log = &c->actions->items[c->actions->count - 1u];
+    log->refusal = refusal;
+    log->accused = accused;
+}
+
 void fedli_client_task_drop(fedli_client_state *c)
 {
     c->verified = false;
@@ -91,8 +99,7 @@ static fedl_status check_manifest(const fedli_client_state *c, const fedl_manife
  * Verifies an offer and reads it into *out; out->plan.data still points into the message. round is
  * 0 for a model that is only for prediction. Errors: those of fedl_manifest_open(),
  * fedl_plan_decode(); ERR_MISMATCH (fleet, task, plan digest, sizes, other bytes of an accepted
- * version), ERR_REPLAY (older than the newest accepted), ERR_VERSION, ERR_EXPIRED, ERR_UNSUPPORTED
- * (aggregation).
+ * version), ERR_REPLAY (older than the newest accepted), ERR_VERSION, ERR_EXPIRED.
  */
 static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *out,
                                const fedl_model_offer *offer)
@@ -114,9 +121,6 @@ static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *o
     status = fedl_plan_decode(&out->plan, offer->plan);
     if (status != FEDL_OK) {
         return status;
-    }
-    if (out->plan.aggregation != FEDL_AGGREGATION_PLAIN) {
-        return FEDL_ERR_UNSUPPORTED;
     }
     const fedl_model_spec *spec = &out->plan.model;
     const bool fits = out->manifest.task_id >= 1 &&
@@ -181,6 +185,30 @@ static void take_up(fedli_client_state *c, const fedli_client_task *offered, fed
     }
 }
 
+/* The log entry just written is about an offer that was not taken up. */
+static void log_offered(fedli_client_state *c, const fedl_message_task *task)
+{
+    fedl_client_action *log = &c->actions->items[c->actions->count - 1u];
+    log->task_id = task->task_id;
+    log->round = task->round;
+    log->attempt = task->attempt;
+}
+
+/* Can and may this device do what a verified plan asks? Else it was refused. */
+static bool plan_suits(fedli_client_state *c, const fedl_plan *plan)
+{
+    const fedl_refusal refusal = fedli_policy_check(&c->cfg.policy, plan);
+    if (refusal != FEDL_REFUSAL_NONE) {
+        fedli_client_task_decline(c, refusal, 0);
+        return false;
+    }
+    if (plan->aggregation != FEDL_AGGREGATION_PLAIN) {
+        fedli_client_task_refuse(c, FEDL_ERR_UNSUPPORTED);
+        return false;
+    }
+    return true;
+}
+
 void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
 {
     fedli_client_task offered;
@@ -192,12 +220,12 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
     offered.attempt = task->attempt;
     const fedl_status status = check_offer(c, &offered, &task->offer);
     if (status != FEDL_OK) {
-        fedl_client_action *log;
         fedli_client_task_refuse(c, status);
-        log = &c->actions->items[c->actions->count - 1u];
-        log->task_id = task->task_id;
-        log->round = task->round;
-        log->attempt = task->attempt;
+        log_offered(c, task);
+        return;
+    }
+    if (!plan_suits(c, &offered.plan)) {
+        log_offered(c, task);
         return;
     }
     key.task_id = offered.task_id;

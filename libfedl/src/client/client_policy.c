@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The site's policy against a plan: what the owner of a device demands, whatever the server says.
+ * Asked once per TASK, when the offer is verified and before any memory is asked for. A model that
+ * is offered for prediction only asks nothing of the device, so no policy applies to it.
+ */
+#include "client/client_state.h"
+
+#define GAMMA_PERMILLE_MAX 333u /* what a plan may reckon with at most */
+
+bool fedli_policy_good(const fedl_site_policy *policy)
+{
+    return (policy->min_aggregation == FEDL_AGGREGATION_PLAIN ||
+            policy->min_aggregation == FEDL_AGGREGATION_MASKED) &&
+           policy->min_cohort >= FEDL_COHORT_MIN && policy->gamma_permille <= GAMMA_PERMILLE_MAX &&
+           policy->epochs_max >= 1 && policy->w_max >= 1 && policy->clip_q16_max >= 1;
+}
+
+fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan *plan)
+{
+    const bool plain = plan->aggregation == FEDL_AGGREGATION_PLAIN;
+    if (plain && policy->min_aggregation != FEDL_AGGREGATION_PLAIN) {
+        return FEDL_REFUSAL_PLAIN;
+    }
+    if (policy->require_active && plan->secagg.trust != FEDL_TRUST_ACTIVE) {
+        return FEDL_REFUSAL_TRUST; /* a plain plan has no trust at all */
+    }
+    if (!plain && plan->secagg.min_cohort < policy->min_cohort) {
+        return FEDL_REFUSAL_POLICY_COHORT;
+    }
+    if (!plain && plan->secagg.gamma_permille < policy->gamma_permille) {
+        return FEDL_REFUSAL_POLICY_GAMMA;
+    }
+    if (plan->train.local_epochs > policy->epochs_max) {
+        return FEDL_REFUSAL_POLICY_EPOCHS;
+    }
+    /* Without w_unit every device weighs 1, whatever w_max says. */
+    if (plan->update.w_unit != 0 && plan->update.w_max > policy->w_max) {
+        return FEDL_REFUSAL_POLICY_WEIGHT;
+    }
+    if (plan->update.clip_q16 > policy->clip_q16_max) {
+        return FEDL_REFUSAL_POLICY_CLIP;
+    }
+    if (policy->require_privacy && plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED) {
+        return FEDL_REFUSAL_POLICY_PRIVACY;
+    }
+    /* A budget of nothing is spent from the start; what rounds cost is charged one by one. */
+    if (plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED && policy->rho_budget == 0) {
+        return FEDL_REFUSAL_BUDGET;
+    }
+    return FEDL_REFUSAL_NONE;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The site's policy: every demand that a plan does not meet is named, and nothing of it is used. */
+#include "cmocka_all.h"
+
+#include "device_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A masked plan that the default policy takes. */
+static void make_masked(world *w)
+{
+    fedl_plan *plan = &w->server.plan;
+    plan->aggregation = FEDL_AGGREGATION_MASKED;
+    plan->update.clients_max = 8;
+    plan->secagg = (fedl_secagg_config){.trust = FEDL_TRUST_CURIOUS,
+                                        .min_cohort = 5,
+                                        .gamma_permille = 100,
+                                        .delta_permille = 100,
+                                        .step_ms = 10000,
+                                        .epoch_rounds = 64};
+}
+
+static void plain(world *w)
+{
+    w->cfg.policy.min_aggregation = FEDL_AGGREGATION_MASKED;
+}
+
+static void plain_is_not_active(world *w)
+{
+    w->cfg.policy.require_active = true;
+}
+
+static void curious(world *w)
+{
+    make_masked(w);
+    w->cfg.policy.require_active = true;
+}
+
+static void small_cohort(world *w)
+{
+    make_masked(w);
+    w->server.plan.secagg.min_cohort = 4;
+}
+
+static void small_gamma(world *w)
+{
+    make_masked(w);
+    w->server.plan.secagg.gamma_permille = 99;
+}
+
+static void many_epochs(world *w)
+{
+    w->cfg.policy.epochs_max = w->server.plan.train.local_epochs - 1u;
+}
+
+static void heavy(world *w)
+{
+    w->server.plan.update.w_unit = 4;
+    w->server.plan.update.w_max = 9;
+}
+
+static void long_clip(world *w)
+{
+    w->cfg.policy.clip_q16_max = w->server.plan.update.clip_q16 - 1u;
+}
+
+static void no_noise(world *w)
+{
+    w->cfg.policy.require_privacy = true;
+}
+
+static void central_noise_is_not_enough(world *w)
+{
+    w->cfg.policy.require_privacy = true;
+    w->server.plan.privacy = (fedl_privacy_config){
+        .mode = FEDL_PRIVACY_CENTRAL, .sigma2_q8 = 1u << 16, .rho_budget = FEDL_RHO_ONE};
+}
+
+static void no_budget(world *w)
+{
+    make_masked(w);
+    w->server.plan.privacy = (fedl_privacy_config){
+        .mode = FEDL_PRIVACY_DISTRIBUTED, .sigma2_q8 = 1u << 16, .rho_budget = FEDL_RHO_ONE};
+    w->cfg.policy.rho_budget = 0;
+}
+
+static void every_demand_has_its_refusal(void **state)
+{
+    (void)state;
+    const struct {
+        void (*change)(world *w);
+        fedl_refusal refusal;
+    } cases[] = {
+        {plain, FEDL_REFUSAL_PLAIN},
+        {plain_is_not_active, FEDL_REFUSAL_TRUST},
+        {curious, FEDL_REFUSAL_TRUST},
+        {small_cohort, FEDL_REFUSAL_POLICY_COHORT},
+        {small_gamma, FEDL_REFUSAL_POLICY_GAMMA},
+        {many_epochs, FEDL_REFUSAL_POLICY_EPOCHS},
+        {heavy, FEDL_REFUSAL_POLICY_WEIGHT},
+        {long_clip, FEDL_REFUSAL_POLICY_CLIP},
+        {no_noise, FEDL_REFUSAL_POLICY_PRIVACY},
+        {central_noise_is_not_enough, FEDL_REFUSAL_POLICY_PRIVACY},
+        {no_budget, FEDL_REFUSAL_BUDGET},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char expected[100];
+        world *w = world_create(FEDL_CLIENT_RUN);
+        w->server.plan.train.local_epochs = 2;
+        cases[i].change(w);
+        world_sign(w);
+        world_start(w);
+        world_run(w, 100);
+        (void)snprintf(expected, sizeof expected,
+                       "log connected status 0 a 0 b 0 round 0.0\n"
+                       "device > CHECKIN 0\n"
+                       "log task refused status %d a ",
+                       (int)FEDL_ERR_POLICY);
+        if (strncmp(w->transcript, expected, strlen(expected)) != 0 ||
+            w->refusal != cases[i].refusal) {
+            print_error("case %zu: refusal %d after\n%s", i, (int)w->refusal, w->transcript);
+            fail();
+        }
+        assert_true(world_said(w, "round 1.1")); /* the log names the task that was offered */
+        assert_null(w->task_block);              /* no memory was asked for … */
+        assert_int_equal(world_count(w, "device >"), 1); /* … and nothing sent but the check-in */
+        /* It asks again, after a pause. */
+        const fedl_instant_ns before_ns = w->now_ns;
+        world_advance(w, 100);
+        assert_true(w->now_ns - before_ns >= (fedl_instant_ns)w->cfg.backoff_ms_min / 2 * WORLD_MS);
+        assert_int_equal(world_count(w, "device >"), 2);
+        assert_int_equal(w->train_count, 0);
+        world_destroy(w);
+    }
+}
+
+static void what_meets_the_policy_exactly_is_taken(void **state)
+{
+    (void)state;
+    world *w = world_create(FEDL_CLIENT_RUN);
+    w->cfg.policy.epochs_max = w->server.plan.train.local_epochs;
+    w->cfg.policy.clip_q16_max = w->server.plan.update.clip_q16;
+    w->server.plan.update.w_unit = 4;
+    w->server.plan.update.w_max = w->cfg.policy.w_max;
+    world_sign(w);
+    world_start(w);
+    world_run(w, 100);
+    assert_true(w->server.reported);
+    world_destroy(w);
+}
+
+/* w_max without w_unit weighs nothing. */
+static void unused_weights_are_not_judged(void **state)
+{
+    (void)state;
+    world *w = world_create(FEDL_CLIENT_RUN);
+    w->server.plan.update.w_unit = 0;
+    w->server.plan.update.w_max = 200;
+    world_sign(w);
+    world_run(w, 100);
+    assert_true(w->server.reported);
+    world_destroy(w);
+}
+
+static void models_for_prediction_are_taken_all_the_same(void **state)
+{
+    (void)state;
+    for (int masked = 0; masked < 2; masked++) {
+        world *w = world_create(FEDL_CLIENT_RUN);
+        fedl_site_policy_default(&w->cfg.policy);
+        w->cfg.policy.require_active = true;
+        w->server.offer_only = true;
+        if (masked != 0) {
+            make_masked(w);
+        }
+        world_sign(w);
+        world_start(w);
+        world_run(w, 100);
+        assert_int_equal(w->ready_count, 1);
+        assert_false(world_said(w, "refused"));
+        world_destroy(w);
+    }
+}
+
+static void the_default_asks_for_masking(void **state)
+{
+    (void)state;
+    fedl_client_config cfg;
+    fedl_client_config_default(&cfg);
+    assert_int_equal(cfg.policy.min_aggregation, FEDL_AGGREGATION_MASKED);
+    assert_int_equal(cfg.policy.min_cohort, 5);
+    assert_int_equal(cfg.policy.gamma_permille, 100);
+    assert_int_equal(cfg.policy.epochs_max, 100);
+    assert_int_equal(cfg.policy.w_max, 8);
+    assert_int_equal(cfg.policy.clip_q16_max, UINT32_MAX);
+    assert_true(cfg.policy.rho_budget == UINT64_MAX);
+    assert_false(cfg.policy.require_active);
+    assert_false(cfg.policy.require_privacy);
+}
+
+static void a_policy_out_of_range_is_no_configuration(void **state)
+{
+    (void)state;
+    world *w = world_create(FEDL_CLIENT_RUN);
+    const fedl_site_policy good = w->cfg.policy;
+    for (int i = 0; i < 7; i++) {
+        fedl_client client = {NULL};
+        fedl_site_policy *p = &w->cfg.policy;
+        *p = good;
+        p->min_aggregation = i == 0   ? (fedl_aggregation)0
+                             : i == 1 ? FEDL_AGGREGATION_HELPER
+                                      : p->min_aggregation;
+        p->min_cohort = i == 2 ? 2 : p->min_cohort;
+        p->gamma_permille = i == 3 ? 334 : p->gamma_permille;
+        p->epochs_max = i == 4 ? 0 : p->epochs_max;
+        p->w_max = i == 5 ? 0 : p->w_max;
+        p->clip_q16_max = i == 6 ? 0 : p->clip_q16_max;
+        assert_int_equal(fedl_client_size(&w->cfg), 0);
+        assert_int_equal(fedl_client_init(&client, &w->cfg, w->block, w->block_bytes),
+                         FEDL_ERR_RANGE);
+    }
+    world_destroy(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_demand_has_its_refusal),
+        cmocka_unit_test(what_meets_the_policy_exactly_is_taken),
+        cmocka_unit_test(unused_weights_are_not_judged),
+        cmocka_unit_test(models_for_prediction_are_taken_all_the_same),
+        cmocka_unit_test(the_default_asks_for_masking),
+        cmocka_unit_test(a_policy_out_of_range_is_no_configuration),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
