@@ -160,6 +160,26 @@ static bool last_model(void *context, const fedl_model_row *row)
     return true;
 }
 
+/* A masked sum that waits to be finished or burnt, if there is one, into blocks that the caller
+ * frees. */
+static fedl_status read_group(fedl_host *host, const fedl_task_row *row, fedl_task_restore *restore,
+                              uint8_t **masked_sum, uint8_t **group_state)
+{
+    if (row->masked_sum_bytes == 0) {
+        return FEDL_OK;
+    }
+    *masked_sum = malloc(row->masked_sum_bytes);
+    *group_state = malloc(row->group_state_bytes + 1);
+    if (*masked_sum == NULL || *group_state == NULL) {
+        return FEDL_ERR_NO_MEMORY;
+    }
+    restore->masked_sum = fedl_bytes_of(*masked_sum, row->masked_sum_bytes);
+    restore->group_state = fedl_bytes_of(*group_state, row->group_state_bytes);
+    return host->store->ops->group_read(host->store, row->task_id, *masked_sum,
+                                        row->masked_sum_bytes, *group_state,
+                                        row->group_state_bytes);
+}
+
 /* Reads the newest model with its master words and hands everything to the coordinator. */
 static fedl_status restore_model(fedl_host *host, const stored_task *task,
                                  const fedl_task_holder *holder)
@@ -171,7 +191,11 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
     fedl_task_restore restore = {.setup = holder->setup,
                                  .task_id = task->row.task_id,
                                  .state = task->row.state,
-                                 .attempt_last = task->row.attempt_last};
+                                 .round_next = task->row.round_next,
+                                 .attempt_last = task->row.attempt_last,
+                                 .rho_spent = task->row.rho_spent};
+    uint8_t *masked_sum = NULL;
+    uint8_t *group_state = NULL;
     fedl_status status = FEDL_ERR_NO_MEMORY;
     if (container != NULL && words != NULL && agg_state != NULL) {
         status = host->store->ops->model_read(host->store, &restore.newest, row->task_id,
@@ -183,6 +207,9 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
                                                   agg_state, row->agg_state_bytes);
     }
     if (status == FEDL_OK) {
+        status = read_group(host, &task->row, &restore, &masked_sum, &group_state);
+    }
+    if (status == FEDL_OK) {
         restore.newest.agg_state = fedl_bytes_of(agg_state, row->agg_state_bytes);
         restore.setup.container = restore.newest.container;
         status = fedl_coord_restore_task(&host->coord, &restore);
@@ -190,6 +217,8 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
     free(container);
     free(words);
     free(agg_state);
+    free(masked_sum);
+    free(group_state);
     return status;
 }
 
@@ -202,11 +231,19 @@ static void say_task(fedl_host *host, const stored_task *task)
     fedl_log_str(&line, "state", fedl_task_state_name(task->row.state));
     fedl_log_u64(&line, "version", task->row.version);
     fedl_log_hex(&line, "digest", task->newest.digest, sizeof task->newest.digest);
+    fedl_log_u64(&line, "round_next", task->row.round_next);
     fedl_log_u64(&line, "attempt_last", task->row.attempt_last);
+    fedl_log_u64(&line, "masked_sum_bytes", task->row.masked_sum_bytes);
+    const char *waits = "";
+    if (task->row.masked_sum_bytes > 0) {
+        waits = " · a masked sum waits to be finished";
+    } else if (task->row.attempt_last > 0) {
+        waits = " · its last attempt was not finished";
+    }
     fedl_log_end(&line, "restored task %u \"%s\" · %s · version %u %02x%02x…%s",
                  (unsigned)task->row.task_id, task->row.name, fedl_task_state_name(task->row.state),
                  (unsigned)task->row.version, task->newest.digest[0], task->newest.digest[1],
-                 task->row.attempt_last > 0 ? " · its last attempt was not finished" : "");
+                 waits);
 }
 
 static fedl_status restore_task(fedl_host *host, stored_task *task, char *text)

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "store/crash_point.h"
 #include "store/state_name.h"
+#include "store/store_check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +22,29 @@ static void clean(char *text)
             *text = '?';
         }
     }
+}
+
+/* ", device 7 is to blame", ", between device 7 and device 9", or nothing. */
+static void describe_blame(fedl_audit_entry *entry, const fedl_store_op *op)
+{
+    size_t used = strlen(entry->detail);
+    char *out = entry->detail + used;
+    size_t room = sizeof entry->detail - used;
+    if (op->blamed != 0 && op->blamed_other != 0) {
+        (void)snprintf(out, room, ", between device %" PRIu32 " and device %" PRIu32, op->blamed,
+                       op->blamed_other);
+    } else if (op->blamed != 0) {
+        (void)snprintf(out, room, ", device %" PRIu32 " is to blame", op->blamed);
+    }
+}
+
+static uint32_t survivors(const fedl_store_op *op)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < op->member_count; i++) {
+        count += op->share_kinds[i] == FEDL_SHARE_SURVIVOR ? 1u : 0u;
+    }
+    return count;
 }
 
 void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
@@ -59,11 +83,17 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
                        op->task_id, op->round, op->attempt, op->member_count);
         break;
     case FEDL_STORE_ROUND_ABORT:
-        (void)snprintf(out, room, "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 ": %s",
+    case FEDL_STORE_ROUND_BURN:
+        (void)snprintf(out, room, "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 ": %.300s",
                        op->task_id, op->round, op->attempt, text);
+        describe_blame(entry, op);
         break;
     case FEDL_STORE_GROUP_COMMIT:
-    case FEDL_STORE_ROUND_BURN:
+        (void)snprintf(out, room,
+                       "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 " survivors %" PRIu32
+                       " of %" PRIu32 " rho %" PRIu64,
+                       op->task_id, op->round, op->attempt, survivors(op), op->member_count,
+                       op->rho);
         break;
     case FEDL_STORE_COMMIT:
         fedli_hex_encode(digest, op->model.digest, 32);

@@ -17,14 +17,15 @@
 static const char *const point_names[] = {
     STAGE_POINTS("device-add"),    STAGE_POINTS("device-enrol"), STAGE_POINTS("device-state"),
     STAGE_POINTS("task-add"),      STAGE_POINTS("task-state"),   STAGE_POINTS("round-open"),
-    STAGE_POINTS("round-abort"),   STAGE_POINTS("commit"),
+    STAGE_POINTS("round-abort"),   STAGE_POINTS("commit"),       STAGE_POINTS("group-commit"),
+    STAGE_POINTS("round-burn"),
 #define HOST_NAME(name, text) text,
     FEDL_CRASH_HOST_MAP(HOST_NAME)
 #undef HOST_NAME
 };
 
 #define STAGE_COUNT 3u
-#define OP_COUNT    8u
+#define OP_COUNT    10u
 #define POINT_COUNT (sizeof point_names / sizeof point_names[0])
 
 /* Index of the armed point, or −1; written before threads start. */

@@ -122,143 +122,6 @@ static fedl_status task_state(sqlite_store *store, const fedl_store_op *op)
     return status;
 }
 
-/* Inserts the members; ERR_NOT_FOUND for a device that is not there. */
-static fedl_status members_insert(sqlite_store *store, const fedl_store_op *op)
-{
-    sqlite3_stmt *statement = NULL;
-    bool row = false;
-    fedl_status status = fedli_sql_prepare(
-        store->db, &statement,
-        "INSERT INTO member SELECT ?1, ?2, ?3, device_id, 0 FROM device WHERE device_id = ?4");
-    for (uint32_t i = 0; i < op->member_count && status == FEDL_OK; i++) {
-        status =
-            fedli_sql_bind(statement, "uuuu", op->task_id, op->round, op->attempt, op->members[i]);
-        if (status == FEDL_OK) {
-            status = fedli_sql_step(statement, &row);
-        }
-        if (status == FEDL_OK && sqlite3_changes(store->db) != 1) {
-            status = FEDL_ERR_NOT_FOUND;
-        }
-        (void)sqlite3_reset(statement);
-    }
-    (void)sqlite3_finalize(statement);
-    return status;
-}
-
-static fedl_status round_open(sqlite_store *store, const fedl_store_op *op)
-{
-    uint64_t state = 0;
-    uint64_t newest_round = 0;
-    uint64_t attempt_last = 0;
-    fedl_status status = fedli_sql_one(
-        store->db, &state, "SELECT state FROM task WHERE task_id = ?", "u", op->task_id);
-    if (status == FEDL_OK) {
-        status = fedli_sql_one(store->db, &newest_round,
-                               "SELECT max(round) FROM model WHERE task_id = ?", "u", op->task_id);
-    }
-    if (status == FEDL_OK) {
-        status = fedli_sql_one(
-            store->db, &attempt_last,
-            "SELECT coalesce(max(attempt), 0) FROM round WHERE task_id = ? AND round = ?", "uu",
-            op->task_id, op->round);
-    }
-    if (status == FEDL_OK && (state != (uint64_t)FEDL_TASK_RUNNING ||
-                              op->round != newest_round + 1 || op->attempt != attempt_last + 1)) {
-        return FEDL_ERR_STATE;
-    }
-    if (status == FEDL_OK) {
-        status = fedli_sql_run(store->db, NULL,
-                               "UPDATE round SET state = 4, closed_s = ?, reason = 'the server went"
-                               " down' WHERE task_id = ? AND state = 1",
-                               "iu", op->utc_s, op->task_id);
-    }
-    if (status == FEDL_OK) {
-        status =
-            fedli_sql_run(store->db, NULL, "INSERT INTO round VALUES(?, ?, ?, 1, ?, NULL, NULL)",
-                          "uuui", op->task_id, op->round, op->attempt, op->utc_s);
-    }
-    return status == FEDL_OK ? members_insert(store, op) : status;
-}
-
-/* Closes the attempt that op names. ERR_NOT_FOUND: unknown. ERR_STATE: not open. */
-static fedl_status round_close(sqlite_store *store, const fedl_store_op *op, uint32_t round_state)
-{
-    uint64_t state = 0;
-    fedl_status status =
-        fedli_sql_one(store->db, &state,
-                      "SELECT state FROM round WHERE task_id = ? AND round = ? AND attempt = ?",
-                      "uuu", op->task_id, op->round, op->attempt);
-    if (status == FEDL_OK && state != 1) {
-        return FEDL_ERR_STATE;
-    }
-    if (status == FEDL_OK) {
-        status = fedli_sql_run(store->db, NULL,
-                               "UPDATE round SET state = ?, closed_s = ?, reason = ?"
-                               " WHERE task_id = ? AND round = ? AND attempt = ?",
-                               "uituuu", round_state, op->utc_s, op->text, op->task_id, op->round,
-                               op->attempt);
-    }
-    return status;
-}
-
-/* Marks the members whose report is in the sum. */
-static fedl_status members_count(sqlite_store *store, const fedl_store_op *op)
-{
-    sqlite3_stmt *statement = NULL;
-    bool row = false;
-    fedl_status status =
-        fedli_sql_prepare(store->db, &statement,
-                          "UPDATE member SET counted = 1 WHERE task_id = ? AND round = ? AND"
-                          " attempt = ? AND device_id = ? AND counted = 0");
-    for (uint32_t i = 0; i < op->member_count && status == FEDL_OK; i++) {
-        status =
-            fedli_sql_bind(statement, "uuuu", op->task_id, op->round, op->attempt, op->members[i]);
-        if (status == FEDL_OK) {
-            status = fedli_sql_step(statement, &row);
-        }
-        if (status == FEDL_OK && sqlite3_changes(store->db) != 1) {
-            status = FEDL_ERR_STATE;
-        }
-        (void)sqlite3_reset(statement);
-    }
-    (void)sqlite3_finalize(statement);
-    return status;
-}
-
-static fedl_status commit(sqlite_store *store, const fedl_store_op *op)
-{
-    const fedl_round_metrics *m = &op->metrics;
-    uint64_t fits = 0;
-    fedl_status status = round_close(store, op, 3);
-    if (status == FEDL_OK) {
-        status = members_count(store, op);
-    }
-    if (status == FEDL_OK) {
-        status = fedli_sql_one(store->db, &fits,
-                               "SELECT count(*) FROM model WHERE task_id = ?1 AND version = ?2 - 1"
-                               " AND digest = ?3 AND version ="
-                               " (SELECT max(version) FROM model WHERE task_id = ?1)",
-                               "uub", op->task_id, op->model.version, op->model.parent_digest,
-                               sizeof op->model.parent_digest);
-    }
-    if (status == FEDL_OK && fits != 1) {
-        return FEDL_ERR_STATE;
-    }
-    if (status == FEDL_OK) {
-        status = fedli_sqlite_model_insert(store, op);
-    }
-    if (status == FEDL_OK) {
-        status = fedli_sql_run(
-            store->db, NULL, "INSERT INTO metric VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "uuuiiiiiiiiiii", op->task_id, op->model.version, m->report_count,
-            m->tail[FEDL_TAIL_WEIGHT], m->tail[FEDL_TAIL_ROWS], m->tail[FEDL_TAIL_LOSS_Q16],
-            m->tail[FEDL_TAIL_EVAL_ROWS], m->tail[FEDL_TAIL_EVAL_CORRECT],
-            m->tail[FEDL_TAIL_EVAL_LOSS_Q16], m->tail[FEDL_TAIL_SATURATED],
-            m->tail[FEDL_TAIL_CLIPPED], m->bytes_up, m->bytes_down, m->duration_ms);
-    }
-    return status;
-}
-
 static fedl_status audit_insert(sqlite_store *store, const fedl_store_op *op)
 {
     fedl_audit_entry entry;
@@ -300,14 +163,11 @@ static fedl_status apply_kind(sqlite_store *store, const fedl_store_op *op)
     case FEDL_STORE_TASK_STATE:
         return task_state(store, op);
     case FEDL_STORE_ROUND_OPEN:
-        return round_open(store, op);
     case FEDL_STORE_ROUND_ABORT:
-        return round_close(store, op, 2);
     case FEDL_STORE_COMMIT:
-        return commit(store, op);
     case FEDL_STORE_GROUP_COMMIT:
     case FEDL_STORE_ROUND_BURN:
-        return FEDL_ERR_UNSUPPORTED;
+        return fedli_sqlite_round_apply(store, op);
     }
     return FEDL_ERR_RANGE;
 }

@@ -15,6 +15,7 @@ static fedl_status run(sqlite3 *db, const char *sql)
 static fedl_status one_migration(sqlite3 *db, const char *sql, uint32_t number)
 {
     char pragma[96];
+    uint64_t dangling = 0;
     (void)snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d; PRAGMA user_version = %u;",
                    FEDLI_APPLICATION_ID, (unsigned)number);
     fedl_status status = run(db, "BEGIN IMMEDIATE");
@@ -22,6 +23,13 @@ static fedl_status one_migration(sqlite3 *db, const char *sql, uint32_t number)
         return status;
     }
     status = run(db, sql);
+    /* Making a table anew drops what others point to for a moment; at the end all must fit. */
+    if (status == FEDL_OK) {
+        status = fedli_sql_one(db, &dangling, "SELECT count(*) FROM pragma_foreign_key_check", "");
+    }
+    if (status == FEDL_OK && dangling != 0) {
+        status = FEDL_ERR_CORRUPT;
+    }
     if (status == FEDL_OK) {
         status = run(db, pragma);
     }
@@ -56,6 +64,9 @@ fedl_status fedli_migrate(sqlite3 *db, const char *const *migrations, uint32_t c
     if (version > count) {
         return FEDL_ERR_VERSION;
     }
+    /* Off for the migrations alone (it is a no-op inside a transaction); configure() turns it on.
+     */
+    status = run(db, "PRAGMA foreign_keys = OFF");
     for (uint32_t i = (uint32_t)version; i < count && status == FEDL_OK; i++) {
         status = one_migration(db, migrations[i], i + 1);
     }

@@ -85,13 +85,32 @@ fedl_status fedli_sqlite_model_insert(sqlite_store *store, const fedl_store_op *
     return status;
 }
 
+fedl_status fedli_sqlite_blob_collect(sqlite3_stmt *statement, uint8_t *out, size_t size,
+                                      size_t *at)
+{
+    fedl_status status = FEDL_OK;
+    bool row = true;
+    while (status == FEDL_OK && row) {
+        status = fedli_sql_step(statement, &row);
+        if (status == FEDL_OK && row) {
+            const void *data = sqlite3_column_blob(statement, 0);
+            size_t bytes = (size_t)sqlite3_column_bytes(statement, 0);
+            if (bytes > size - *at || data == NULL) {
+                return FEDL_ERR_CORRUPT;
+            }
+            memcpy(out + *at, data, bytes);
+            *at += bytes;
+        }
+    }
+    return status;
+}
+
 /* Copies a blob together; its rows must add up to exactly size bytes. */
 static fedl_status blob_read(sqlite_store *store, uint8_t *out, size_t size, uint32_t task_id,
                              uint32_t version, fedli_blob_kind kind)
 {
     sqlite3_stmt *statement = NULL;
     size_t at = 0;
-    bool row = true;
     fedl_status status =
         fedli_sql_prepare(store->db, &statement,
                           "SELECT data FROM blob_chunk WHERE task_id = ? AND version = ? AND"
@@ -99,18 +118,8 @@ static fedl_status blob_read(sqlite_store *store, uint8_t *out, size_t size, uin
     if (status == FEDL_OK) {
         status = fedli_sql_bind(statement, "uuu", task_id, version, (uint32_t)kind);
     }
-    while (status == FEDL_OK && row) {
-        status = fedli_sql_step(statement, &row);
-        if (status == FEDL_OK && row) {
-            const void *data = sqlite3_column_blob(statement, 0);
-            size_t bytes = (size_t)sqlite3_column_bytes(statement, 0);
-            if (bytes > size - at || data == NULL) {
-                status = FEDL_ERR_CORRUPT;
-                break;
-            }
-            memcpy(out + at, data, bytes);
-            at += bytes;
-        }
+    if (status == FEDL_OK) {
+        status = fedli_sqlite_blob_collect(statement, out, size, &at);
     }
     (void)sqlite3_finalize(statement);
     return status == FEDL_OK && at != size ? FEDL_ERR_CORRUPT : status;

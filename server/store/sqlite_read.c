@@ -85,7 +85,11 @@ static bool task_row(sqlite3_stmt *statement, void *visit_state, fedl_status *st
     task.plan_text = fedl_bytes_of(sqlite3_column_blob(statement, 3),
                                    (size_t)sqlite3_column_bytes(statement, 3));
     task.version = fedli_sql_u32(statement, 4);
-    task.attempt_last = fedli_sql_u32(statement, 5);
+    task.round_next = fedli_sql_u32(statement, 5);
+    task.attempt_last = fedli_sql_u32(statement, 6);
+    task.rho_spent = fedli_sql_u64(statement, 7);
+    task.masked_sum_bytes = fedli_sql_u64(statement, 8); /* NULL, when none waits, reads as zero */
+    task.group_state_bytes = fedli_sql_u64(statement, 9);
     *status = FEDL_OK;
     return state->visit(state->context, &task);
 }
@@ -97,11 +101,19 @@ fedl_status fedli_sqlite_task_each(fedl_store *base, fedl_task_visit visit, void
     sqlite3_stmt *statement = NULL;
     fedl_status status = fedli_sql_prepare(
         store->db, &statement,
-        "SELECT t.task_id, t.state, t.name, p.text, m.version, (SELECT coalesce(max(attempt), 0)"
-        " FROM round r WHERE r.task_id = t.task_id AND r.round = m.round + 1)"
-        " FROM task t JOIN plan p USING(task_id) JOIN model m ON m.task_id = t.task_id AND"
-        " m.version = (SELECT max(version) FROM model WHERE task_id = t.task_id)"
-        " ORDER BY t.task_id");
+        "WITH next AS (SELECT t.task_id, m.version, 1 + max(m.round, (SELECT"
+        " coalesce(max(round), 0) FROM round r WHERE r.task_id = t.task_id AND state = 5)) AS round"
+        " FROM task t JOIN model m ON m.task_id = t.task_id AND"
+        " m.version = (SELECT max(version) FROM model WHERE task_id = t.task_id))"
+        "SELECT t.task_id, t.state, t.name, p.text, n.version, n.round,"
+        " (SELECT coalesce(max(attempt), 0) FROM round r WHERE r.task_id = t.task_id AND"
+        " r.round = n.round),"
+        " (SELECT coalesce(sum(rho), 0) FROM privacy_ledger l WHERE l.task_id = t.task_id),"
+        " g.sum_bytes, g.state_bytes"
+        " FROM task t JOIN plan p USING(task_id) JOIN next n USING(task_id)"
+        " LEFT JOIN round o ON o.task_id = t.task_id AND o.state = 1"
+        " LEFT JOIN group_sum g ON g.task_id = t.task_id AND g.round = o.round AND"
+        " g.attempt = o.attempt ORDER BY t.task_id");
     return status == FEDL_OK ? each(store, statement, task_row, &state)
                              : fedli_sqlite_note(store, status);
 }

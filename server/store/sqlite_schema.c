@@ -136,5 +136,109 @@ static const char migration_2[] =
     "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"
     " BEGIN SELECT raise(ABORT, 'audit is insert-only'); END;";
 
-const char *const fedli_migrations[] = {migration_1, migration_2};
+/*
+ * Masked rounds. round is made anew, in the order that SQLite's manual gives for it, because its
+ * CHECK knows no state 5 = burnt: the number is used up, no attempt follows. A masked sum closes
+ * the round to everything but its end; one device has one kind of share per round, over all
+ * attempts.
+ */
+static const char migration_3[] =
+    "CREATE TABLE round_new("
+    " task_id INTEGER NOT NULL REFERENCES task(task_id),"
+    " round INTEGER NOT NULL CHECK(round >= 1),"
+    " attempt INTEGER NOT NULL CHECK(attempt >= 1),"
+    " state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
+    " opened_s INTEGER NOT NULL,"
+    " closed_s INTEGER,"
+    " reason TEXT,"
+    " PRIMARY KEY(task_id, round, attempt)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO round_new SELECT task_id, round, attempt, state, opened_s, closed_s, reason FROM"
+    " round;"
+    "DROP TABLE round;"
+    "ALTER TABLE round_new RENAME TO round;"
+    "CREATE UNIQUE INDEX round_one_open ON round(task_id) WHERE state = 1;"
+    "CREATE UNIQUE INDEX round_one_end ON round(task_id, round) WHERE state IN (3, 5);"
+
+    "CREATE TABLE group_sum("
+    " task_id INTEGER NOT NULL,"
+    " round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " u2_count INTEGER NOT NULL CHECK(u2_count >= u3_count),"
+    " u3_count INTEGER NOT NULL CHECK(u3_count >= 1),"
+    " sum_bytes INTEGER NOT NULL CHECK(sum_bytes >= 1),"
+    " sum_digest BLOB NOT NULL CHECK(length(sum_digest) = 32),"
+    " state_bytes INTEGER NOT NULL CHECK(state_bytes >= 1),"
+    " state_digest BLOB NOT NULL CHECK(length(state_digest) = 32),"
+    " PRIMARY KEY(task_id, round),"
+    " UNIQUE(task_id, round, attempt),"
+    " FOREIGN KEY(task_id, round, attempt) REFERENCES round(task_id, round, attempt))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER group_sum_once BEFORE INSERT ON group_sum WHEN EXISTS(SELECT 1 FROM group_sum"
+    " WHERE task_id = NEW.task_id AND round = NEW.round) OR NOT EXISTS(SELECT 1 FROM round WHERE"
+    " task_id = NEW.task_id AND round = NEW.round AND attempt = NEW.attempt AND state = 1)"
+    " BEGIN SELECT raise(ABORT, 'one masked sum per round, in its open attempt'); END;"
+    "CREATE TRIGGER group_sum_no_update BEFORE UPDATE ON group_sum"
+    " BEGIN SELECT raise(ABORT, 'group_sum is insert-only'); END;"
+    "CREATE TRIGGER group_sum_no_delete BEFORE DELETE ON group_sum"
+    " BEGIN SELECT raise(ABORT, 'group_sum is insert-only'); END;"
+    "CREATE TRIGGER round_after_sum BEFORE UPDATE ON round WHEN NEW.state NOT IN (3, 5) AND"
+    " EXISTS(SELECT 1 FROM group_sum WHERE task_id = NEW.task_id AND round = NEW.round)"
+    " BEGIN SELECT raise(ABORT, 'a round with a masked sum is finished or burnt'); END;"
+    "CREATE TRIGGER round_no_retry BEFORE INSERT ON round WHEN"
+    " EXISTS(SELECT 1 FROM group_sum WHERE task_id = NEW.task_id AND round = NEW.round)"
+    " BEGIN SELECT raise(ABORT, 'a round with a masked sum is not tried again'); END;"
+
+    /* kind: 1 = b, the device's own mask; 2 = d, what it shares with its neighbours. */
+    "CREATE TABLE unmask_kind("
+    " task_id INTEGER NOT NULL,"
+    " round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " device_id INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL CHECK(kind IN (1, 2)),"
+    " PRIMARY KEY(task_id, round, device_id),"
+    " FOREIGN KEY(task_id, round, attempt) REFERENCES group_sum(task_id, round, attempt),"
+    " FOREIGN KEY(task_id, round, attempt, device_id)"
+    " REFERENCES member(task_id, round, attempt, device_id)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER unmask_kind_once BEFORE INSERT ON unmask_kind WHEN EXISTS(SELECT 1 FROM"
+    " unmask_kind WHERE task_id = NEW.task_id AND round = NEW.round AND device_id ="
+    " NEW.device_id) BEGIN SELECT raise(ABORT, 'one kind of share per device and round'); END;"
+    "CREATE TRIGGER unmask_kind_no_update BEFORE UPDATE ON unmask_kind"
+    " BEGIN SELECT raise(ABORT, 'unmask_kind is insert-only'); END;"
+    "CREATE TRIGGER unmask_kind_no_delete BEFORE DELETE ON unmask_kind"
+    " BEGIN SELECT raise(ABORT, 'unmask_kind is insert-only'); END;";
+
+/* What a masked sum holds until its round ends, and what it cost. */
+static const char migration_4[] =
+    /* kind: 1 masked sum, 2 state of the group; deleted when the round ends. */
+    "CREATE TABLE group_blob("
+    " task_id INTEGER NOT NULL,"
+    " round INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL CHECK(kind BETWEEN 1 AND 2),"
+    " part INTEGER NOT NULL CHECK(part >= 0),"
+    " data BLOB NOT NULL CHECK(length(data) BETWEEN 1 AND 65536),"
+    " PRIMARY KEY(task_id, round, kind, part),"
+    " FOREIGN KEY(task_id, round) REFERENCES group_sum(task_id, round)) STRICT;"
+    "CREATE TRIGGER group_blob_no_update BEFORE UPDATE ON group_blob"
+    " BEGIN SELECT raise(ABORT, 'group_blob is written once'); END;"
+    "CREATE TRIGGER group_blob_keep BEFORE DELETE ON group_blob WHEN EXISTS(SELECT 1 FROM round"
+    " WHERE task_id = OLD.task_id AND round = OLD.round AND state = 1)"
+    " BEGIN SELECT raise(ABORT, 'a masked sum is kept until its round ends'); END;"
+
+    "CREATE TABLE privacy_ledger("
+    " task_id INTEGER NOT NULL,"
+    " round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " rho INTEGER NOT NULL CHECK(rho >= 1),"
+    " PRIMARY KEY(task_id, round, attempt),"
+    " FOREIGN KEY(task_id, round, attempt) REFERENCES group_sum(task_id, round, attempt))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER privacy_ledger_once BEFORE INSERT ON privacy_ledger WHEN EXISTS(SELECT 1 FROM"
+    " privacy_ledger WHERE task_id = NEW.task_id AND round = NEW.round AND attempt = NEW.attempt)"
+    " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;"
+    "CREATE TRIGGER privacy_ledger_no_update BEFORE UPDATE ON privacy_ledger"
+    " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;"
+    "CREATE TRIGGER privacy_ledger_no_delete BEFORE DELETE ON privacy_ledger"
+    " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;";
+
+const char *const fedli_migrations[] = {migration_1, migration_2, migration_3, migration_4};
 const uint32_t fedli_migration_count = sizeof fedli_migrations / sizeof fedli_migrations[0];

@@ -27,6 +27,21 @@ typedef struct sqlite_store {
 fedl_status fedli_sqlite_apply(fedl_store *base, const fedl_store_op *op);
 fedl_status fedli_sqlite_model_insert(sqlite_store *store, const fedl_store_op *op);
 
+/** Copies the blobs of column 0 of all rows one after the other; *at rises with them. Errors:
+ * ERR_CORRUPT (more than size bytes), those of the steps. */
+fedl_status fedli_sqlite_blob_collect(sqlite3_stmt *statement, uint8_t *out, size_t size,
+                                      size_t *at);
+fedl_status fedli_sqlite_round_apply(sqlite_store *store, const fedl_store_op *op);
+/** Writes sum, kinds of share, blobs and charge of a GROUP_COMMIT. */
+fedl_status fedli_sqlite_group_insert(sqlite_store *store, const fedl_store_op *op);
+/** Deletes the blobs of a round that has ended; nothing if it has none. */
+fedl_status fedli_sqlite_group_forget(sqlite_store *store, const fedl_store_op *op);
+fedl_status fedli_sqlite_group_read(fedl_store *base, uint32_t task_id, uint8_t *masked_sum,
+                                    size_t masked_sum_bytes, uint8_t *group_state,
+                                    size_t group_state_bytes);
+fedl_status fedli_sqlite_charge_each(fedl_store *base, uint32_t task_id, fedl_charge_visit visit,
+                                     void *context);
+
 fedl_status fedli_sqlite_device_each(fedl_store *base, fedl_device_visit visit, void *context);
 fedl_status fedli_sqlite_task_each(fedl_store *base, fedl_task_visit visit, void *context);
 fedl_status fedli_sqlite_model_each(fedl_store *base, uint32_t task_id, fedl_model_visit visit,

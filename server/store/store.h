@@ -32,11 +32,22 @@ typedef struct fedl_task_row {
     uint32_t task_id;
     fedl_task_state state;
     char name[FEDL_TASK_NAME_BYTES_MAX];
-    fedl_bytes plan_text; /* valid during the call */
-    uint32_t version;     /* newest */
-    uint32_t
-        attempt_last; /* last attempt opened for the round after the newest version's; 0 = none */
+    fedl_bytes plan_text;  /* valid during the call */
+    uint32_t version;      /* newest */
+    uint32_t round_next;   /* after the newest version's round and after all burnt ones */
+    uint32_t attempt_last; /* last attempt opened for round_next; 0 = none */
+    uint64_t rho_spent;    /* sum of the privacy ledger, FEDL_RHO_ONE units */
+    /* A masked sum that is neither finished nor burnt, of (round_next, attempt_last); 0 = none. */
+    uint64_t masked_sum_bytes;
+    uint64_t group_state_bytes;
 } fedl_task_row;
+
+/* One charge of the privacy ledger; rows are never changed nor taken back. */
+typedef struct fedl_charge_row {
+    uint32_t round;
+    uint32_t attempt;
+    uint64_t rho; /* ≥ 1, FEDL_RHO_ONE units */
+} fedl_charge_row;
 
 typedef struct fedl_audit_row {
     uint64_t sequence;
@@ -50,6 +61,7 @@ typedef struct fedl_audit_row {
 typedef bool (*fedl_device_visit)(void *context, const fedl_device_record *device);
 typedef bool (*fedl_task_visit)(void *context, const fedl_task_row *task);
 typedef bool (*fedl_model_visit)(void *context, const fedl_model_row *model);
+typedef bool (*fedl_charge_visit)(void *context, const fedl_charge_row *charge);
 typedef bool (*fedl_audit_visit)(void *context, const fedl_audit_row *row);
 
 typedef struct fedl_store_ops {
@@ -77,6 +89,17 @@ typedef struct fedl_store_ops {
      * ERR_CORRUPT, ERR_IO. */
     fedl_status (*agg_state_read)(fedl_store *store, uint32_t task_id, uint32_t version,
                                   uint8_t *agg_state, size_t agg_state_bytes);
+    /*
+     * Reads the masked sum that waits to be finished or burnt, and the group that made it; the
+     * sizes must be those of the task's row. Errors: ERR_NOT_FOUND (no such task, or nothing
+     * waits), ERR_SIZE, ERR_CORRUPT (a digest differs), ERR_IO.
+     */
+    fedl_status (*group_read)(fedl_store *store, uint32_t task_id, uint8_t *masked_sum,
+                              size_t masked_sum_bytes, uint8_t *group_state,
+                              size_t group_state_bytes);
+    /* Charges by rising round and attempt. Errors: ERR_NOT_FOUND (task), those of reading. */
+    fedl_status (*charge_each)(fedl_store *store, uint32_t task_id, fedl_charge_visit visit,
+                               void *context);
     fedl_status (*audit_each)(fedl_store *store, fedl_audit_visit visit, void *context);
     /* One line about the last error, for people; never NULL. */
     const char *(*error_text)(const fedl_store *store);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define PLAN_TEXT_BYTES_MAX (64u * 1024u)
+#define GROUP_BYTES_MAX     ((size_t)1 << 30)
 #define AGG_STATE_BYTES_MAX (64u * (size_t)FEDL_PARAMETERS_MAX)
 
 static bool name_ok(const char name[FEDL_TASK_NAME_BYTES_MAX])
@@ -30,6 +31,25 @@ static bool members_ok(const fedl_store_op *op)
         last = op->members[i];
     }
     return true;
+}
+
+/* Every member has one of the two kinds, and somebody survives: otherwise there is no sum. */
+static bool group_ok(const fedl_store_op *op)
+{
+    uint32_t survivors = 0;
+    if (op->share_kinds == NULL || op->masked_sum.size == 0 || op->group_state.size == 0 ||
+        op->masked_sum.size > GROUP_BYTES_MAX || op->group_state.size > GROUP_BYTES_MAX ||
+        op->rho > FEDL_STORE_RHO_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < op->member_count; i++) {
+        if (op->share_kinds[i] != FEDL_SHARE_SURVIVOR &&
+            op->share_kinds[i] != FEDL_SHARE_VANISHED) {
+            return false;
+        }
+        survivors += op->share_kinds[i] == FEDL_SHARE_SURVIVOR ? 1u : 0u;
+    }
+    return survivors > 0;
 }
 
 void fedl_store_digest(const fedl_crypto *crypto, uint8_t digest[32], fedl_bytes container)
@@ -82,6 +102,7 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
         ok = op->task_id != 0 && members_ok(op);
         break;
     case FEDL_STORE_ROUND_ABORT:
+    case FEDL_STORE_ROUND_BURN:
         ok = op->task_id != 0 && op->round != 0 && op->attempt != 0;
         break;
     case FEDL_STORE_COMMIT:
@@ -90,8 +111,8 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
         }
         return model_check(crypto, op);
     case FEDL_STORE_GROUP_COMMIT:
-    case FEDL_STORE_ROUND_BURN:
-        return FEDL_ERR_UNSUPPORTED;
+        ok = op->task_id != 0 && members_ok(op) && group_ok(op);
+        break;
     }
     return ok ? FEDL_OK : FEDL_ERR_RANGE;
 }

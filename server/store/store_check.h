@@ -10,6 +10,13 @@
 
 #include <stdbool.h>
 
+/* fedl_store_op.share_kinds: the kind of share that is asked for, per member of a masked sum. */
+#define FEDL_SHARE_SURVIVOR 1u /* b: its own mask comes off */
+#define FEDL_SHARE_VANISHED 2u /* d: what it shares with survivors comes off */
+
+/** Most that a task's ledger can hold; a charge beyond it is ERR_RANGE. */
+#define FEDL_STORE_RHO_MAX ((uint64_t)INT64_MAX)
+
 /** Errors: ERR_RANGE, ERR_MISMATCH (container digest). */
 FEDL_NODISCARD fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *op);
 /** May a device in state from be set to state to? Enrolment (INVITED → ACTIVE) has its own op. */

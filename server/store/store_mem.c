@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes room for one more item; the array may move. */
-static bool reserve(void **items, size_t count, size_t *capacity, size_t item_bytes)
+bool fedli_mem_reserve(void **items, size_t count, size_t *capacity, size_t item_bytes)
 {
     if (count < *capacity) {
         return true;
@@ -29,8 +28,7 @@ static bool reserve(void **items, size_t count, size_t *capacity, size_t item_by
     return true;
 }
 
-/* Copy of a block; an empty one gives a block of one byte so that NULL always means "no memory". */
-static void *copy_of(const void *data, size_t bytes)
+void *fedli_mem_copy(const void *data, size_t bytes)
 {
     void *copy = malloc(bytes == 0 ? 1 : bytes);
     if (copy != NULL && bytes > 0) {
@@ -39,7 +37,7 @@ static void *copy_of(const void *data, size_t bytes)
     return copy;
 }
 
-static fedl_device_record *device_find(mem_store *store, uint32_t device_id)
+fedl_device_record *fedli_mem_device_find(mem_store *store, uint32_t device_id)
 {
     for (size_t i = 0; i < store->device_count; i++) {
         if (store->devices[i].device_id == device_id) {
@@ -49,7 +47,7 @@ static fedl_device_record *device_find(mem_store *store, uint32_t device_id)
     return NULL;
 }
 
-static mem_task *task_find(mem_store *store, uint32_t task_id)
+mem_task *fedli_mem_task_find(mem_store *store, uint32_t task_id)
 {
     for (size_t i = 0; i < store->task_count; i++) {
         if (store->tasks[i].task_id == task_id) {
@@ -74,17 +72,19 @@ static void task_free(mem_task *task)
     free(task->models);
     free(task->plan_text);
     free(task->members);
+    fedli_mem_group_free(&task->group);
+    free(task->charges);
 }
 
-static fedl_status model_copy(mem_model *model, const fedl_store_op *op)
+fedl_status fedli_mem_model_copy(mem_model *model, const fedl_store_op *op)
 {
     const fedl_model_record *from = &op->model;
     size_t word_bytes = (size_t)from->parameter_count * sizeof from->master_words[0];
     model->record = *from;
     model->metrics = op->metrics;
-    model->container = copy_of(from->container.data, from->container.size);
-    model->words = copy_of(from->master_words, word_bytes);
-    model->agg_state = copy_of(from->agg_state.data, from->agg_state.size);
+    model->container = fedli_mem_copy(from->container.data, from->container.size);
+    model->words = fedli_mem_copy(from->master_words, word_bytes);
+    model->agg_state = fedli_mem_copy(from->agg_state.data, from->agg_state.size);
     if (model->container == NULL || model->words == NULL || model->agg_state == NULL) {
         model_free(model);
         return FEDL_ERR_NO_MEMORY;
@@ -97,11 +97,11 @@ static fedl_status model_copy(mem_model *model, const fedl_store_op *op)
 
 static fedl_status device_add(mem_store *store, const fedl_store_op *op)
 {
-    if (device_find(store, op->device.device_id) != NULL) {
+    if (fedli_mem_device_find(store, op->device.device_id) != NULL) {
         return FEDL_ERR_EXISTS;
     }
-    if (!reserve((void **)&store->devices, store->device_count, &store->device_capacity,
-                 sizeof store->devices[0])) {
+    if (!fedli_mem_reserve((void **)&store->devices, store->device_count, &store->device_capacity,
+                           sizeof store->devices[0])) {
         return FEDL_ERR_NO_MEMORY;
     }
     size_t at = store->device_count;
@@ -119,7 +119,7 @@ static fedl_status device_add(mem_store *store, const fedl_store_op *op)
 
 static fedl_status device_enrol(mem_store *store, const fedl_store_op *op)
 {
-    fedl_device_record *device = device_find(store, op->device.device_id);
+    fedl_device_record *device = fedli_mem_device_find(store, op->device.device_id);
     if (device == NULL) {
         return FEDL_ERR_NOT_FOUND;
     }
@@ -137,7 +137,7 @@ static fedl_status device_enrol(mem_store *store, const fedl_store_op *op)
 
 static fedl_status device_state(mem_store *store, const fedl_store_op *op)
 {
-    fedl_device_record *device = device_find(store, op->device.device_id);
+    fedl_device_record *device = fedli_mem_device_find(store, op->device.device_id);
     if (device == NULL) {
         return FEDL_ERR_NOT_FOUND;
     }
@@ -163,17 +163,18 @@ static bool task_name_taken(const mem_store *store, const char *name)
 
 static fedl_status task_add(mem_store *store, const fedl_store_op *op)
 {
-    if (task_find(store, op->task_id) != NULL || task_name_taken(store, op->name)) {
+    if (fedli_mem_task_find(store, op->task_id) != NULL || task_name_taken(store, op->name)) {
         return FEDL_ERR_EXISTS;
     }
     mem_task task = {.task_id = op->task_id, .state = FEDL_TASK_RUNNING};
     memcpy(task.name, op->name, sizeof task.name);
     task.plan_bytes = op->plan_text.size;
-    task.plan_text = copy_of(op->plan_text.data, op->plan_text.size);
+    task.plan_text = fedli_mem_copy(op->plan_text.data, op->plan_text.size);
     if (task.plan_text == NULL ||
-        !reserve((void **)&task.models, 0, &task.model_capacity, sizeof task.models[0]) ||
-        !reserve((void **)&store->tasks, store->task_count, &store->task_capacity, sizeof task) ||
-        model_copy(&task.models[0], op) != FEDL_OK) {
+        !fedli_mem_reserve((void **)&task.models, 0, &task.model_capacity, sizeof task.models[0]) ||
+        !fedli_mem_reserve((void **)&store->tasks, store->task_count, &store->task_capacity,
+                           sizeof task) ||
+        fedli_mem_model_copy(&task.models[0], op) != FEDL_OK) {
         task_free(&task);
         return FEDL_ERR_NO_MEMORY;
     }
@@ -190,7 +191,7 @@ static fedl_status task_add(mem_store *store, const fedl_store_op *op)
 
 static fedl_status task_state(mem_store *store, const fedl_store_op *op)
 {
-    mem_task *task = task_find(store, op->task_id);
+    mem_task *task = fedli_mem_task_find(store, op->task_id);
     if (task == NULL) {
         return FEDL_ERR_NOT_FOUND;
     }
@@ -199,97 +200,6 @@ static fedl_status task_state(mem_store *store, const fedl_store_op *op)
     }
     task->state = op->task_state;
     return FEDL_OK;
-}
-
-static uint32_t newest_round(const mem_task *task)
-{
-    return task->models[task->model_count - 1].record.round;
-}
-
-static fedl_status round_open(mem_store *store, const fedl_store_op *op)
-{
-    mem_task *task = task_find(store, op->task_id);
-    if (task == NULL) {
-        return FEDL_ERR_NOT_FOUND;
-    }
-    if (task->state != FEDL_TASK_RUNNING || op->round != newest_round(task) + 1 ||
-        op->attempt != fedli_mem_attempt_last(task) + 1) {
-        return FEDL_ERR_STATE;
-    }
-    for (uint32_t i = 0; i < op->member_count; i++) {
-        if (device_find(store, op->members[i]) == NULL) {
-            return FEDL_ERR_NOT_FOUND;
-        }
-    }
-    uint32_t *members = copy_of(op->members, op->member_count * sizeof op->members[0]);
-    if (members == NULL) {
-        return FEDL_ERR_NO_MEMORY;
-    }
-    free(task->members);
-    task->members = members;
-    task->member_count = op->member_count;
-    task->round = op->round;
-    task->attempt = op->attempt;
-    task->open = true;
-    return FEDL_OK;
-}
-
-/* The attempt that op names, if it is the open one. */
-static fedl_status attempt_check(const mem_task *task, const fedl_store_op *op)
-{
-    if (task == NULL || task->round != op->round || task->attempt != op->attempt) {
-        return FEDL_ERR_NOT_FOUND;
-    }
-    return task->open ? FEDL_OK : FEDL_ERR_STATE;
-}
-
-static fedl_status round_abort(mem_store *store, const fedl_store_op *op)
-{
-    mem_task *task = task_find(store, op->task_id);
-    fedl_status status = attempt_check(task, op);
-    if (status == FEDL_OK) {
-        task->open = false;
-    }
-    return status;
-}
-
-/* Both lists rise, so one pass decides. */
-static bool members_within(const mem_task *task, const fedl_store_op *op)
-{
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < op->member_count; i++) {
-        while (at < task->member_count && task->members[at] < op->members[i]) {
-            at++;
-        }
-        if (at == task->member_count || task->members[at] != op->members[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static fedl_status commit(mem_store *store, const fedl_store_op *op)
-{
-    mem_task *task = task_find(store, op->task_id);
-    fedl_status status = attempt_check(task, op);
-    if (status != FEDL_OK) {
-        return status;
-    }
-    const fedl_model_record *newest = &task->models[task->model_count - 1].record;
-    if (op->model.version != newest->version + 1 || !members_within(task, op) ||
-        memcmp(op->model.parent_digest, newest->digest, 32) != 0) {
-        return FEDL_ERR_STATE;
-    }
-    if (!reserve((void **)&task->models, task->model_count, &task->model_capacity,
-                 sizeof task->models[0])) {
-        return FEDL_ERR_NO_MEMORY;
-    }
-    status = model_copy(&task->models[task->model_count], op);
-    if (status == FEDL_OK) {
-        task->model_count++;
-        task->open = false;
-    }
-    return status;
 }
 
 static fedl_status apply_kind(mem_store *store, const fedl_store_op *op)
@@ -306,14 +216,11 @@ static fedl_status apply_kind(mem_store *store, const fedl_store_op *op)
     case FEDL_STORE_TASK_STATE:
         return task_state(store, op);
     case FEDL_STORE_ROUND_OPEN:
-        return round_open(store, op);
     case FEDL_STORE_ROUND_ABORT:
-        return round_abort(store, op);
     case FEDL_STORE_COMMIT:
-        return commit(store, op);
     case FEDL_STORE_GROUP_COMMIT:
     case FEDL_STORE_ROUND_BURN:
-        return FEDL_ERR_UNSUPPORTED;
+        return fedli_mem_round_apply(store, op);
     }
     return FEDL_ERR_RANGE;
 }
@@ -323,8 +230,8 @@ static fedl_status mem_apply(fedl_store *base, const fedl_store_op *op)
     static const uint8_t zero[32];
     mem_store *store = (mem_store *)base;
     fedl_status status = fedl_store_op_check(store->crypto, op);
-    if (status == FEDL_OK && !reserve((void **)&store->audit, store->audit_count,
-                                      &store->audit_capacity, sizeof store->audit[0])) {
+    if (status == FEDL_OK && !fedli_mem_reserve((void **)&store->audit, store->audit_count,
+                                                &store->audit_capacity, sizeof store->audit[0])) {
         status = FEDL_ERR_NO_MEMORY;
     }
     if (status == FEDL_OK) {
@@ -370,6 +277,8 @@ fedl_status fedl_store_mem_open(fedl_store **store, const fedl_crypto *crypto)
         .model_each = fedli_mem_model_each,
         .model_read = fedli_mem_model_read,
         .agg_state_read = fedli_mem_agg_state_read,
+        .group_read = fedli_mem_group_read,
+        .charge_each = fedli_mem_charge_each,
         .audit_each = fedli_mem_audit_each,
         .error_text = mem_error_text,
         .close = mem_close,

@@ -14,6 +14,17 @@ typedef struct mem_model {
     uint8_t *agg_state;
 } mem_model;
 
+/* A masked sum that waits for the end of its round; all NULL when there is none. */
+typedef struct mem_group {
+    uint32_t *members; /* U2 */
+    uint8_t *kinds;
+    uint32_t member_count;
+    uint8_t *masked_sum;
+    size_t masked_sum_bytes;
+    uint8_t *state;
+    size_t state_bytes;
+} mem_group;
+
 typedef struct mem_task {
     uint32_t task_id;
     fedl_task_state state;
@@ -28,6 +39,12 @@ typedef struct mem_task {
     bool open;
     uint32_t *members; /* of that attempt */
     uint32_t member_count;
+    uint32_t burnt; /* newest burnt round; 0 = none */
+    mem_group group;
+    fedl_charge_row *charges;
+    size_t charge_count;
+    size_t charge_capacity;
+    uint64_t rho_spent;
 } mem_task;
 
 typedef struct mem_audit {
@@ -50,6 +67,28 @@ typedef struct mem_store {
     fedl_status last;
 } mem_store;
 
+/* ---- store_mem.c ---- */
+/** Makes room for one more item; the array may move. */
+bool fedli_mem_reserve(void **items, size_t count, size_t *capacity, size_t item_bytes);
+/** Copy of a block; an empty one gives a block of one byte, so that NULL always means "no memory".
+ */
+void *fedli_mem_copy(const void *data, size_t bytes);
+fedl_device_record *fedli_mem_device_find(mem_store *store, uint32_t device_id);
+mem_task *fedli_mem_task_find(mem_store *store, uint32_t task_id);
+fedl_status fedli_mem_model_copy(mem_model *model, const fedl_store_op *op);
+
+/* ---- store_mem_round.c ---- */
+fedl_status fedli_mem_round_apply(mem_store *store, const fedl_store_op *op);
+void fedli_mem_group_free(mem_group *group);
+uint32_t fedli_mem_round_next(const mem_task *task);
+uint32_t fedli_mem_attempt_last(const mem_task *task);
+
+/* ---- store_mem_read.c ---- */
+fedl_status fedli_mem_group_read(fedl_store *base, uint32_t task_id, uint8_t *masked_sum,
+                                 size_t masked_sum_bytes, uint8_t *group_state,
+                                 size_t group_state_bytes);
+fedl_status fedli_mem_charge_each(fedl_store *base, uint32_t task_id, fedl_charge_visit visit,
+                                  void *context);
 fedl_status fedli_mem_device_each(fedl_store *base, fedl_device_visit visit, void *context);
 fedl_status fedli_mem_task_each(fedl_store *base, fedl_task_visit visit, void *context);
 fedl_status fedli_mem_model_each(fedl_store *base, uint32_t task_id, fedl_model_visit visit,
@@ -60,6 +99,5 @@ fedl_status fedli_mem_model_read(fedl_store *base, fedl_model_record *record, ui
 fedl_status fedli_mem_agg_state_read(fedl_store *base, uint32_t task_id, uint32_t version,
                                      uint8_t *agg_state, size_t agg_state_bytes);
 fedl_status fedli_mem_audit_each(fedl_store *base, fedl_audit_visit visit, void *context);
-uint32_t fedli_mem_attempt_last(const mem_task *task);
 
 #endif

@@ -23,12 +23,6 @@ static mem_model *find_model(mem_store *store, uint32_t task_id, uint32_t versio
     return &task->models[version - 1];
 }
 
-uint32_t fedli_mem_attempt_last(const mem_task *task)
-{
-    uint32_t newest_round = task->models[task->model_count - 1].record.round;
-    return task->round == newest_round + 1 ? task->attempt : 0;
-}
-
 fedl_status fedli_mem_device_each(fedl_store *base, fedl_device_visit visit, void *context)
 {
     mem_store *store = (mem_store *)base;
@@ -50,7 +44,11 @@ fedl_status fedli_mem_task_each(fedl_store *base, fedl_task_visit visit, void *c
             .state = task->state,
             .plan_text = fedl_bytes_of(task->plan_text, task->plan_bytes),
             .version = (uint32_t)task->model_count,
+            .round_next = fedli_mem_round_next(task),
             .attempt_last = fedli_mem_attempt_last(task),
+            .rho_spent = task->rho_spent,
+            .masked_sum_bytes = task->group.masked_sum_bytes,
+            .group_state_bytes = task->group.state_bytes,
         };
         memcpy(row.name, task->name, sizeof row.name);
         if (!visit(context, &row)) {
@@ -124,6 +122,35 @@ fedl_status fedli_mem_agg_state_read(fedl_store *base, uint32_t task_id, uint32_
         memcpy(agg_state, model->agg_state, agg_state_bytes);
     }
     return FEDL_OK;
+}
+
+fedl_status fedli_mem_group_read(fedl_store *base, uint32_t task_id, uint8_t *masked_sum,
+                                 size_t masked_sum_bytes, uint8_t *group_state,
+                                 size_t group_state_bytes)
+{
+    const mem_task *task = find((mem_store *)base, task_id);
+    if (task == NULL || task->group.masked_sum == NULL) {
+        return FEDL_ERR_NOT_FOUND;
+    }
+    if (masked_sum_bytes != task->group.masked_sum_bytes ||
+        group_state_bytes != task->group.state_bytes) {
+        return FEDL_ERR_SIZE;
+    }
+    memcpy(masked_sum, task->group.masked_sum, masked_sum_bytes);
+    memcpy(group_state, task->group.state, group_state_bytes);
+    return FEDL_OK;
+}
+
+fedl_status fedli_mem_charge_each(fedl_store *base, uint32_t task_id, fedl_charge_visit visit,
+                                  void *context)
+{
+    const mem_task *task = find((mem_store *)base, task_id);
+    for (size_t i = 0; task != NULL && i < task->charge_count; i++) {
+        if (!visit(context, &task->charges[i])) {
+            break;
+        }
+    }
+    return task != NULL ? FEDL_OK : FEDL_ERR_NOT_FOUND;
 }
 
 fedl_status fedli_mem_audit_each(fedl_store *base, fedl_audit_visit visit, void *context)

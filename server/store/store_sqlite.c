@@ -148,6 +148,8 @@ fedl_status fedl_store_sqlite_open(fedl_store **store, const fedl_crypto *crypto
         .model_each = fedli_sqlite_model_each,
         .model_read = fedli_sqlite_model_read,
         .agg_state_read = fedli_sqlite_agg_state_read,
+        .group_read = fedli_sqlite_group_read,
+        .charge_each = fedli_sqlite_charge_each,
         .audit_each = fedli_sqlite_audit_each,
         .error_text = error_text,
         .close = store_close,

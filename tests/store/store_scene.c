@@ -131,7 +131,46 @@ fedl_store_op scene_round_abort(uint32_t task_id, uint32_t round, uint32_t attem
     return op;
 }
 
+fedl_store_op scene_group_commit(store_scene *scene, uint32_t task_id, uint32_t round,
+                                 uint32_t attempt)
+{
+    static const uint8_t kinds[3] = {1, 2, 1};
+    static const uint32_t members[3] = {1, 2, 5};
+    fedl_store_op op = {.kind = FEDL_STORE_GROUP_COMMIT,
+                        .utc_s = 7500 + round,
+                        .task_id = task_id,
+                        .round = round,
+                        .attempt = attempt,
+                        .members = scene->members,
+                        .member_count = 3,
+                        .share_kinds = scene->share_kinds,
+                        .rho = SCENE_RHO};
+    memcpy(scene->members, members, sizeof members);
+    memcpy(scene->share_kinds, kinds, sizeof kinds);
+    fill(scene->masked_sum, sizeof scene->masked_sum, fedli_mix32(round));
+    fill(scene->group_state, sizeof scene->group_state, fedli_mix32(~round));
+    op.masked_sum = fedl_bytes_of(scene->masked_sum, sizeof scene->masked_sum);
+    op.group_state = fedl_bytes_of(scene->group_state, sizeof scene->group_state);
+    return op;
+}
+
+fedl_store_op scene_round_burn(uint32_t task_id, uint32_t round, uint32_t attempt)
+{
+    fedl_store_op op = scene_round_abort(task_id, round, attempt);
+    op.kind = FEDL_STORE_ROUND_BURN;
+    op.utc_s = 7700 + round;
+    op.text = "a commitment does not fit";
+    op.blamed = 2;
+    return op;
+}
+
 fedl_store_op scene_commit(store_scene *scene, uint32_t task_id, uint32_t round, uint32_t attempt)
+{
+    return scene_commit_version(scene, task_id, round, attempt, round + 1);
+}
+
+fedl_store_op scene_commit_version(store_scene *scene, uint32_t task_id, uint32_t round,
+                                   uint32_t attempt, uint32_t version)
 {
     fedl_store_op op = {.kind = FEDL_STORE_COMMIT,
                         .utc_s = 8000 + round,
@@ -149,112 +188,13 @@ fedl_store_op scene_commit(store_scene *scene, uint32_t task_id, uint32_t round,
     for (uint32_t i = 0; i < FEDL_TAIL_WORDS; i++) {
         op.metrics.tail[i] = 0xffffffffffffff00u + i; /* above the signed range on purpose */
     }
-    model_fill(scene, &op, round + 1);
+    model_fill(scene, &op, version);
     return op;
-}
-
-typedef struct print_state {
-    fedl_store *store;
-    fedl_hash hash;
-    store_scene *scratch;
-} print_state;
-
-static void hash_u64(print_state *state, uint64_t value)
-{
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(value >> (8u * i));
-    }
-    scene_crypto()->hash_update(&state->hash, bytes, sizeof bytes);
-}
-
-static void hash_text(print_state *state, const char *text)
-{
-    scene_crypto()->hash_update(&state->hash, text, strlen(text) + 1);
-}
-
-static bool print_device(void *context, const fedl_device_record *device)
-{
-    print_state *state = context;
-    hash_u64(state, device->device_id);
-    hash_u64(state, (uint64_t)device->state);
-    hash_text(state, device->name);
-    scene_crypto()->hash_update(&state->hash, device->token_hash, 32);
-    hash_u64(state, device->token_expires_s);
-    scene_crypto()->hash_update(&state->hash, device->id_public, 32);
-    scene_crypto()->hash_update(&state->hash, device->noise_public, 32);
-    hash_u64(state, device->changed_s);
-    return true;
-}
-
-static bool print_model(void *context, const fedl_model_row *row)
-{
-    print_state *state = context;
-    fedl_model_record record;
-    hash_u64(state, row->version);
-    hash_u64(state, row->round);
-    hash_u64(state, row->created_s);
-    hash_u64(state, row->metrics.report_count);
-    for (uint32_t i = 0; i < FEDL_TAIL_WORDS; i++) {
-        hash_u64(state, row->metrics.tail[i]);
-    }
-    hash_u64(state, row->metrics.bytes_up);
-    hash_u64(state, row->metrics.bytes_down);
-    hash_u64(state, row->metrics.duration_ms);
-    scene_crypto()->hash_update(&state->hash, row->digest, 32);
-    scene_crypto()->hash_update(&state->hash, row->parent_digest, 32);
-    assert_int_equal(row->container_bytes, SCENE_CONTAINER);
-    assert_int_equal(row->parameter_count, SCENE_PARAMETERS);
-    assert_int_equal(row->agg_state_bytes, sizeof state->scratch->agg_state);
-    assert_int_equal(state->store->ops->model_read(state->store, &record, row->task_id,
-                                                   row->version, state->scratch->container,
-                                                   SCENE_CONTAINER, state->scratch->words,
-                                                   SCENE_PARAMETERS),
-                     FEDL_OK);
-    assert_int_equal(state->store->ops->agg_state_read(state->store, row->task_id, row->version,
-                                                       state->scratch->agg_state,
-                                                       sizeof state->scratch->agg_state),
-                     FEDL_OK);
-    scene_crypto()->hash_update(&state->hash, record.manifest, sizeof record.manifest);
-    scene_crypto()->hash_update(&state->hash, record.signature, sizeof record.signature);
-    scene_crypto()->hash_update(&state->hash, record.container.data, record.container.size);
-    scene_crypto()->hash_update(&state->hash, record.master_words, SCENE_PARAMETERS * 4u);
-    scene_crypto()->hash_update(&state->hash, state->scratch->agg_state,
-                                sizeof state->scratch->agg_state);
-    return true;
-}
-
-static bool print_task(void *context, const fedl_task_row *task)
-{
-    print_state *state = context;
-    hash_u64(state, task->task_id);
-    hash_u64(state, (uint64_t)task->state);
-    hash_text(state, task->name);
-    scene_crypto()->hash_update(&state->hash, task->plan_text.data, task->plan_text.size);
-    hash_u64(state, task->version);
-    hash_u64(state, task->attempt_last);
-    assert_int_equal(state->store->ops->model_each(state->store, task->task_id, print_model, state),
-                     FEDL_OK);
-    return true;
-}
-
-void scene_fingerprint(uint8_t out[32], fedl_store *store)
-{
-    print_state state = {.store = store, .scratch = malloc(sizeof(store_scene))};
-    fedl_audit_report report;
-    assert_non_null(state.scratch);
-    scene_crypto()->hash_init(&state.hash, 32, NULL, 0, NULL);
-    assert_int_equal(store->ops->device_each(store, print_device, &state), FEDL_OK);
-    assert_int_equal(store->ops->task_each(store, print_task, &state), FEDL_OK);
-    assert_int_equal(fedl_audit_verify(&report, store, scene_crypto()), FEDL_OK);
-    scene_crypto()->hash_update(&state.hash, report.head, sizeof report.head);
-    scene_crypto()->hash_final(&state.hash, out, 32);
-    free(state.scratch);
 }
 
 uint32_t scene_history_count(void)
 {
-    return 16;
+    return 25;
 }
 
 fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
@@ -290,6 +230,24 @@ fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
         return scene_round_open(scene, 1, 2, 1);
     case 14:
         return scene_commit(scene, 1, 2, 1);
+    case 15: /* a masked round that is tried twice, and finished */
+        return scene_round_open(scene, 1, 3, 1);
+    case 16:
+        return scene_round_open(scene, 1, 3, 2);
+    case 17:
+        return scene_group_commit(scene, 1, 3, 2);
+    case 18:
+        return scene_commit(scene, 1, 3, 2);
+    case 19: /* one that is burnt */
+        return scene_round_open(scene, 1, 4, 1);
+    case 20:
+        return scene_group_commit(scene, 1, 4, 1);
+    case 21:
+        return scene_round_burn(1, 4, 1);
+    case 22: /* one that waits */
+        return scene_round_open(scene, 1, 5, 1);
+    case 23:
+        return scene_group_commit(scene, 1, 5, 1);
     default:
         return scene_device_state(2, FEDL_DEVICE_REVOKED);
     }
@@ -297,8 +255,11 @@ fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
 
 void scene_folder_make(char path[256])
 {
+    /* In memory where there is such a folder: what these tests make fail is the process and the
+     * calls to the system, and thousands of real syncs would take most of their time. */
     const char *base = getenv("TMPDIR");
-    (void)snprintf(path, 256, "%s/fedl-store-XXXXXX", base != NULL ? base : "/tmp");
+    const char *fallback = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(path, 256, "%s/fedl-store-XXXXXX", base != NULL ? base : fallback);
     assert_non_null(mkdtemp(path));
 }
 

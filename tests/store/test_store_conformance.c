@@ -1,86 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One suite, every store: the same ops give the same answers, contents and audit chain. */
-#include "store_scene.h"
+#include "store_world.h"
 
 #include "cmocka_all.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct world {
-    bool on_disk;
-    char folder[256];
-    fedl_store *store;
-    store_scene *scene;
-} world;
-
-static int open_world(void **state, bool on_disk)
-{
-    world *w = calloc(1, sizeof *w);
-    assert_non_null(w);
-    w->on_disk = on_disk;
-    w->scene = calloc(1, sizeof *w->scene);
-    assert_non_null(w->scene);
-    if (on_disk) {
-        char path[300];
-        char text[256];
-        scene_folder_make(w->folder);
-        (void)snprintf(path, sizeof path, "%s/fedl.db", w->folder);
-        assert_int_equal(fedl_store_sqlite_open(&w->store, scene_crypto(), path, text), FEDL_OK);
-    } else {
-        assert_int_equal(fedl_store_mem_open(&w->store, scene_crypto()), FEDL_OK);
-    }
-    *state = w;
-    return 0;
-}
-
-static int open_mem(void **state)
-{
-    return open_world(state, false);
-}
-
-static int open_sqlite(void **state)
-{
-    return open_world(state, true);
-}
-
-static int close_world(void **state)
-{
-    world *w = *state;
-    w->store->ops->close(w->store);
-    if (w->on_disk) {
-        scene_folder_remove(w->folder);
-    }
-    free(w->scene);
-    free(w);
-    return 0;
-}
-
-static fedl_status apply(world *w, fedl_store_op op)
-{
-    return w->store->ops->apply(w->store, &op);
-}
-
-static void play(world *w, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        fedl_store_op op = scene_history_op(w->scene, i);
-        assert_int_equal(apply(w, op), FEDL_OK);
-    }
-}
-
-/* op is refused with expected, and nothing at all has changed. */
-static void refuse(world *w, fedl_store_op op, fedl_status expected)
-{
-    uint8_t before[32];
-    uint8_t after[32];
-    scene_fingerprint(before, w->store);
-    assert_int_equal(apply(w, op), expected);
-    assert_true(strlen(w->store->ops->error_text(w->store)) > 0);
-    scene_fingerprint(after, w->store);
-    assert_memory_equal(before, after, 32);
-}
 
 static void an_empty_store_is_empty(void **state)
 {
@@ -93,24 +19,26 @@ static void an_empty_store_is_empty(void **state)
                      FEDL_ERR_NOT_FOUND);
     assert_int_equal(w->store->ops->agg_state_read(w->store, 1, 1, NULL, 0), FEDL_ERR_NOT_FOUND);
     assert_int_equal(w->store->ops->model_each(w->store, 1, NULL, NULL), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(w->store->ops->charge_each(w->store, 1, NULL, NULL), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(w->store->ops->group_read(w->store, 1, NULL, 0, NULL, 0), FEDL_ERR_NOT_FOUND);
 }
 
 static void both_stores_tell_the_same_history(void **state)
 {
     world *w = *state;
     void *other = NULL;
-    assert_int_equal(open_world(&other, !w->on_disk), 0);
+    assert_int_equal(world_open(&other, !w->on_disk), 0);
     for (uint32_t i = 0; i < scene_history_count(); i++) {
         uint8_t a[32];
         uint8_t b[32];
         fedl_store_op op = scene_history_op(w->scene, i);
-        assert_int_equal(apply(w, op), FEDL_OK);
-        assert_int_equal(apply(other, op), FEDL_OK);
+        assert_int_equal(world_apply(w, op), FEDL_OK);
+        assert_int_equal(world_apply(other, op), FEDL_OK);
         scene_fingerprint(a, w->store);
         scene_fingerprint(b, ((world *)other)->store);
         assert_memory_equal(a, b, 32);
     }
-    close_world(&other);
+    world_close(&other);
 }
 
 static bool first_only(void *context, const fedl_device_record *device)
@@ -125,21 +53,21 @@ static void devices_follow_their_states(void **state)
 {
     world *w = *state;
     uint32_t seen = 0;
-    refuse(w, scene_device_enrol(1), FEDL_ERR_NOT_FOUND);
-    refuse(w, scene_device_state(1, FEDL_DEVICE_REVOKED), FEDL_ERR_NOT_FOUND);
-    assert_int_equal(apply(w, scene_device_add(2, "two")), FEDL_OK);
-    assert_int_equal(apply(w, scene_device_add(1, "one")), FEDL_OK);
-    refuse(w, scene_device_add(1, "again"), FEDL_ERR_EXISTS);
-    refuse(w, scene_device_state(1, FEDL_DEVICE_LEFT), FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_device_enrol(1)), FEDL_OK);
-    refuse(w, scene_device_enrol(1), FEDL_ERR_STATE);
-    refuse(w, scene_device_state(1, FEDL_DEVICE_INVITED), FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_device_state(1, FEDL_DEVICE_LEFT)), FEDL_OK);
-    assert_int_equal(apply(w, scene_device_state(1, FEDL_DEVICE_REVOKED)), FEDL_OK);
-    refuse(w, scene_device_state(1, FEDL_DEVICE_REVOKED), FEDL_ERR_STATE);
-    refuse(w, scene_device_state(1, FEDL_DEVICE_ACTIVE), FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_device_state(2, FEDL_DEVICE_REVOKED)), FEDL_OK);
-    refuse(w, scene_device_enrol(2), FEDL_ERR_STATE);
+    world_refuse(w, scene_device_enrol(1), FEDL_ERR_NOT_FOUND);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_REVOKED), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(world_apply(w, scene_device_add(2, "two")), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_add(1, "one")), FEDL_OK);
+    world_refuse(w, scene_device_add(1, "again"), FEDL_ERR_EXISTS);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_LEFT), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_device_enrol(1)), FEDL_OK);
+    world_refuse(w, scene_device_enrol(1), FEDL_ERR_STATE);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_INVITED), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_device_state(1, FEDL_DEVICE_LEFT)), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_state(1, FEDL_DEVICE_REVOKED)), FEDL_OK);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_REVOKED), FEDL_ERR_STATE);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_ACTIVE), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_device_state(2, FEDL_DEVICE_REVOKED)), FEDL_OK);
+    world_refuse(w, scene_device_enrol(2), FEDL_ERR_STATE);
     assert_int_equal(w->store->ops->device_each(w->store, first_only, &seen), FEDL_OK);
     assert_int_equal(seen, 1);
 }
@@ -156,95 +84,95 @@ static bool token_is_gone(void *context, const fedl_device_record *device)
 static void a_token_goes_with_its_use(void **state)
 {
     world *w = *state;
-    assert_int_equal(apply(w, scene_device_add(1, "one")), FEDL_OK);
-    assert_int_equal(apply(w, scene_device_add(2, "two")), FEDL_OK);
-    assert_int_equal(apply(w, scene_device_enrol(1)), FEDL_OK);
-    assert_int_equal(apply(w, scene_device_state(2, FEDL_DEVICE_REVOKED)), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_add(1, "one")), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_add(2, "two")), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_enrol(1)), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_state(2, FEDL_DEVICE_REVOKED)), FEDL_OK);
     assert_int_equal(w->store->ops->device_each(w->store, token_is_gone, NULL), FEDL_OK);
 }
 
 static void tasks_follow_their_states(void **state)
 {
     world *w = *state;
-    refuse(w, scene_task_state(1, FEDL_TASK_PAUSED), FEDL_ERR_NOT_FOUND);
-    play(w, 7);
-    refuse(w, scene_task_add(w->scene, 1, "other"), FEDL_ERR_EXISTS);
-    refuse(w, scene_task_add(w->scene, 2, "digits"), FEDL_ERR_EXISTS);
-    refuse(w, scene_task_state(1, FEDL_TASK_RUNNING), FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_task_state(1, FEDL_TASK_PAUSED)), FEDL_OK);
-    refuse(w, scene_round_open(w->scene, 1, 1, 1), FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_task_state(1, FEDL_TASK_COMPLETE)), FEDL_OK);
-    refuse(w, scene_task_state(1, FEDL_TASK_RUNNING), FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_task_add(w->scene, 2, "shapes")), FEDL_OK);
+    world_refuse(w, scene_task_state(1, FEDL_TASK_PAUSED), FEDL_ERR_NOT_FOUND);
+    world_play(w, 7);
+    world_refuse(w, scene_task_add(w->scene, 1, "other"), FEDL_ERR_EXISTS);
+    world_refuse(w, scene_task_add(w->scene, 2, "digits"), FEDL_ERR_EXISTS);
+    world_refuse(w, scene_task_state(1, FEDL_TASK_RUNNING), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_task_state(1, FEDL_TASK_PAUSED)), FEDL_OK);
+    world_refuse(w, scene_round_open(w->scene, 1, 1, 1), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_task_state(1, FEDL_TASK_COMPLETE)), FEDL_OK);
+    world_refuse(w, scene_task_state(1, FEDL_TASK_RUNNING), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_task_add(w->scene, 2, "shapes")), FEDL_OK);
 }
 
 static void attempts_count_up(void **state)
 {
     world *w = *state;
-    refuse(w, scene_round_open(w->scene, 1, 1, 1), FEDL_ERR_NOT_FOUND);
-    play(w, 7);
-    refuse(w, scene_round_open(w->scene, 1, 2, 1), FEDL_ERR_STATE);
-    refuse(w, scene_round_open(w->scene, 1, 1, 2), FEDL_ERR_STATE);
-    refuse(w, scene_round_abort(1, 1, 1), FEDL_ERR_NOT_FOUND);
-    assert_int_equal(apply(w, scene_round_open(w->scene, 1, 1, 1)), FEDL_OK);
-    refuse(w, scene_round_open(w->scene, 1, 1, 1), FEDL_ERR_STATE);
+    world_refuse(w, scene_round_open(w->scene, 1, 1, 1), FEDL_ERR_NOT_FOUND);
+    world_play(w, 7);
+    world_refuse(w, scene_round_open(w->scene, 1, 2, 1), FEDL_ERR_STATE);
+    world_refuse(w, scene_round_open(w->scene, 1, 1, 2), FEDL_ERR_STATE);
+    world_refuse(w, scene_round_abort(1, 1, 1), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 1, 1)), FEDL_OK);
+    world_refuse(w, scene_round_open(w->scene, 1, 1, 1), FEDL_ERR_STATE);
     /* The server went down in attempt 1: attempt 2 opens over it. */
-    assert_int_equal(apply(w, scene_round_open(w->scene, 1, 1, 2)), FEDL_OK);
-    assert_int_equal(apply(w, scene_round_abort(1, 1, 2)), FEDL_OK);
-    refuse(w, scene_round_abort(1, 1, 2), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 1, 2)), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_round_abort(1, 1, 2)), FEDL_OK);
+    world_refuse(w, scene_round_abort(1, 1, 2), FEDL_ERR_STATE);
     fedl_store_op op = scene_round_open(w->scene, 1, 1, 3);
     w->scene->members[2] = 77;
-    refuse(w, op, FEDL_ERR_NOT_FOUND);
+    world_refuse(w, op, FEDL_ERR_NOT_FOUND);
 }
 
 static void a_round_commits_once(void **state)
 {
     world *w = *state;
-    play(w, 7);
-    refuse(w, scene_commit(w->scene, 1, 1, 1), FEDL_ERR_NOT_FOUND);
-    assert_int_equal(apply(w, scene_round_open(w->scene, 1, 1, 1)), FEDL_OK);
+    world_play(w, 7);
+    world_refuse(w, scene_commit(w->scene, 1, 1, 1), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 1, 1)), FEDL_OK);
     fedl_store_op op = scene_commit(w->scene, 1, 1, 1);
     op.model.version = 3;
-    refuse(w, op, FEDL_ERR_STATE);
+    world_refuse(w, op, FEDL_ERR_STATE);
     op = scene_commit(w->scene, 1, 1, 1);
     op.model.parent_digest[0] ^= 1u;
-    refuse(w, op, FEDL_ERR_STATE);
+    world_refuse(w, op, FEDL_ERR_STATE);
     op = scene_commit(w->scene, 1, 1, 1);
     w->scene->members[1] = 3; /* not a member */
-    refuse(w, op, FEDL_ERR_STATE);
-    assert_int_equal(apply(w, scene_commit(w->scene, 1, 1, 1)), FEDL_OK);
-    refuse(w, scene_commit(w->scene, 1, 1, 1), FEDL_ERR_STATE);
-    refuse(w, scene_round_open(w->scene, 1, 1, 2), FEDL_ERR_STATE);
-    refuse(w, scene_round_abort(1, 1, 1), FEDL_ERR_STATE);
+    world_refuse(w, op, FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_commit(w->scene, 1, 1, 1)), FEDL_OK);
+    world_refuse(w, scene_commit(w->scene, 1, 1, 1), FEDL_ERR_STATE);
+    world_refuse(w, scene_round_open(w->scene, 1, 1, 2), FEDL_ERR_STATE);
+    world_refuse(w, scene_round_abort(1, 1, 1), FEDL_ERR_STATE);
 }
 
 static void ops_out_of_range_are_refused(void **state)
 {
     world *w = *state;
-    play(w, 8);
-    refuse(w, scene_device_add(0, "zero"), FEDL_ERR_RANGE);
-    refuse(w, scene_device_add(9, ""), FEDL_ERR_RANGE);
+    world_play(w, 8);
+    world_refuse(w, scene_device_add(0, "zero"), FEDL_ERR_RANGE);
+    world_refuse(w, scene_device_add(9, ""), FEDL_ERR_RANGE);
     fedl_store_op op = scene_device_add(9, "nine");
     memset(op.device.name, 'n', sizeof op.device.name);
-    refuse(w, op, FEDL_ERR_RANGE);
+    world_refuse(w, op, FEDL_ERR_RANGE);
     op = scene_device_add(9, "nine");
     op.device.state = FEDL_DEVICE_ACTIVE;
-    refuse(w, op, FEDL_ERR_RANGE);
-    refuse(w, scene_task_add(w->scene, 0, "zero"), FEDL_ERR_RANGE);
-    refuse(w, scene_task_state(1, (fedl_task_state)9), FEDL_ERR_RANGE);
-    refuse(w, scene_round_open(w->scene, 1, 1, 0), FEDL_ERR_RANGE);
+    world_refuse(w, op, FEDL_ERR_RANGE);
+    world_refuse(w, scene_task_add(w->scene, 0, "zero"), FEDL_ERR_RANGE);
+    world_refuse(w, scene_task_state(1, (fedl_task_state)9), FEDL_ERR_RANGE);
+    world_refuse(w, scene_round_open(w->scene, 1, 1, 0), FEDL_ERR_RANGE);
     op = scene_round_open(w->scene, 1, 1, 2);
     w->scene->members[1] = 1; /* twice */
-    refuse(w, op, FEDL_ERR_RANGE);
+    world_refuse(w, op, FEDL_ERR_RANGE);
     op = scene_commit(w->scene, 1, 1, 1);
     op.member_count = 0;
-    refuse(w, op, FEDL_ERR_RANGE);
+    world_refuse(w, op, FEDL_ERR_RANGE);
     op = scene_commit(w->scene, 1, 1, 1);
     w->scene->container[7] ^= 1u;
-    refuse(w, op, FEDL_ERR_MISMATCH);
+    world_refuse(w, op, FEDL_ERR_MISMATCH);
     op = scene_commit(w->scene, 1, 1, 1);
     op.kind = (fedl_store_op_kind)99;
-    refuse(w, op, FEDL_ERR_RANGE);
+    world_refuse(w, op, FEDL_ERR_RANGE);
 }
 
 static void models_are_read_whole_or_not(void **state)
@@ -252,7 +180,7 @@ static void models_are_read_whole_or_not(void **state)
     world *w = *state;
     fedl_model_record record;
     const fedl_store_ops *ops = w->store->ops;
-    play(w, 11);
+    world_play(w, 11);
     store_scene *s = w->scene;
     assert_int_equal(ops->model_read(w->store, &record, 1, 2, s->container, SCENE_CONTAINER - 1,
                                      s->words, SCENE_PARAMETERS),
@@ -286,25 +214,19 @@ static void audit_rows_say_what_happened(void **state)
 {
     world *w = *state;
     char text[FEDL_AUDIT_DETAIL_BYTES_MAX];
-    assert_int_equal(apply(w, scene_device_add(7, "line\nbreak")), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_add(7, "line\nbreak")), FEDL_OK);
     assert_int_equal(w->store->ops->audit_each(w->store, last_row, text), FEDL_OK);
     assert_string_equal(text, "device-add device 7 name \"line?break\" token expires 5000");
 }
 
-#define CASE(function)                                                                             \
-    {"mem: " #function, function, open_mem, close_world, NULL},                                    \
-    {                                                                                              \
-        "sqlite: " #function, function, open_sqlite, close_world, NULL                             \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(an_empty_store_is_empty),      CASE(both_stores_tell_the_same_history),
-        CASE(devices_follow_their_states),  CASE(a_token_goes_with_its_use),
-        CASE(tasks_follow_their_states),    CASE(attempts_count_up),
-        CASE(a_round_commits_once),         CASE(ops_out_of_range_are_refused),
-        CASE(models_are_read_whole_or_not), CASE(audit_rows_say_what_happened),
+        WORLD_CASE(an_empty_store_is_empty),      WORLD_CASE(both_stores_tell_the_same_history),
+        WORLD_CASE(devices_follow_their_states),  WORLD_CASE(a_token_goes_with_its_use),
+        WORLD_CASE(tasks_follow_their_states),    WORLD_CASE(attempts_count_up),
+        WORLD_CASE(a_round_commits_once),         WORLD_CASE(ops_out_of_range_are_refused),
+        WORLD_CASE(models_are_read_whole_or_not), WORLD_CASE(audit_rows_say_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
