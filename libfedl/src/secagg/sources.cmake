@@ -3,4 +3,8 @@ list(APPEND FEDL_CLIENT_SOURCES
   secagg/binding.c
   secagg/epoch.c
   secagg/item.c
-  secagg/refusal.c)
+  secagg/pair.c
+  secagg/refusal.c
+  secagg/shamir.c
+  secagg/share.c
+  secagg/share_seedbox.c)
