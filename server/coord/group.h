@@ -60,20 +60,32 @@ typedef struct fedl_group {
     struct fedli_group_state *state;
 } fedl_group;
 
-/** Bytes of the block for cohorts up to plan.update.clients_max: about 144·k + 500 per device. */
+/** Bytes of the block for cohorts up to plan.update.clients_max: about 155·k + 600 per device;
+ * 0: clients_max is no size of a cohort. plan was checked. */
 size_t fedl_group_size(const fedl_plan *plan);
-/** Errors: ERR_SIZE, ERR_RANGE. block: 16-byte aligned; used again for every attempt. */
+/** Errors: ERR_SIZE (block), ERR_RANGE (cohort_goal, cohort_min, aggregation). block: 16-byte
+ * aligned; used again for every attempt. */
 FEDL_NODISCARD fedl_status fedl_group_begin(fedl_group *group, const fedl_group_setup *setup,
                                             void *block, size_t block_bytes,
                                             fedl_instant_ns now_ns);
 /** One part of an item of a device; parts may come twice. *next_offset: where it goes on;
  * *complete: all is there and good. id_public and noise_public are the device's registered keys
- * (READY's certificate has to carry them). */
+ * (READY's certificate has to carry them).
+ *   OK          taken, or known already
+ *   STALE       the item's step is over, or the attempt has failed (both outputs 0, false)
+ *   NOT_MEMBER  excluded, removed, not in the roster; CONFIRM, UNMASK: not in U3
+ *   MISMATCH    malformed, of another size, other bytes than before, too early, not an upward item
+ */
 fedl_group_answer fedl_group_put(fedl_group *group, fedl_instant_ns now_ns, uint32_t device_id,
                                  const uint8_t id_public[32], const uint8_t noise_public[32],
                                  fedl_group_item item, uint64_t offset, uint64_t total,
                                  fedl_bytes payload, uint64_t *next_offset, bool *complete);
-/** Writes up to out_bytes bytes of an item at offset; *size 0 only with NOT_YET. */
+/** Writes up to out_bytes (≥ 1) bytes of an item at offset; *size and *total are 0 with any answer
+ * but OK. Parked GETs that got NOT_YET are to be asked again when there is news().
+ *   NOT_YET     it will be there, or the attempt will fail
+ *   STALE       its step is over, or the attempt has failed
+ *   NOT_MEMBER  not in the roster, removed, or not in the set that goes on
+ *   MISMATCH    not a downward item of this plan, or offset beyond its end */
 fedl_group_answer fedl_group_get(fedl_group *group, uint32_t device_id, fedl_group_item item,
                                  uint64_t offset, uint8_t *out, size_t out_bytes, size_t *size,
                                  uint64_t *total);
@@ -86,6 +98,9 @@ bool fedl_group_vector_counted(const fedl_group *group, uint32_t device_id);
 void fedl_group_vector_add(fedl_group *group, fedl_instant_ns now_ns, uint32_t device_id);
 /** A device was revoked or left: it is not waited for any longer. */
 void fedl_group_remove(fedl_group *group, fedl_instant_ns now_ns, uint32_t device_id);
+/** Does the present phase still wait for an item (or the vector) of this device? After import()
+ * true for all survivors: what they had sent before is lost, and has to be put again. */
+bool fedl_group_waits_for(const fedl_group *group, uint32_t device_id);
 /** Time-outs of the steps. */
 void fedl_group_tick(fedl_group *group, fedl_instant_ns now_ns);
 fedl_instant_ns fedl_group_deadline_ns(const fedl_group *group);
@@ -94,25 +109,28 @@ fedl_instant_ns fedl_group_deadline_ns(const fedl_group *group);
 bool fedl_group_news(fedl_group *group);
 
 fedl_group_phase fedl_group_phase_of(const fedl_group *group);
-const char *fedl_group_reason(const fedl_group *group);    /* FAILED: static text */
-uint32_t fedl_group_blamed(const fedl_group *group);       /* device id, or 0 */
+const char *fedl_group_reason(const fedl_group *group); /* FAILED: static text */
+/* Who lied, whatever became of the attempt: smallest id that sent a wrong share, or whose own
+ * secret was wrong, or who was accused; 0 = nobody. */
+uint32_t fedl_group_blamed(const fedl_group *group);
 uint32_t fedl_group_blamed_other(const fedl_group *group); /* COMPLAINT: the other end, or 0 */
 bool fedl_group_burnt(const fedl_group *group);
 uint32_t fedl_group_cohort(const fedl_group *group); /* n; READYs so far while GATHERING */
 
-/* FROZEN: members of U2 by rising id with the kind of share that will be asked for. */
+/* From FROZEN on: members of U2 by rising id with the kind of share that will be asked for. */
 uint32_t fedl_group_u2_count(const fedl_group *group);
 uint32_t fedl_group_u3_count(const fedl_group *group);
 void fedl_group_u2_at(const fedl_group *group, uint32_t index, uint32_t *device_id, uint8_t *kind);
 /** Most bytes that an export of this plan can have: what the task's block sets aside. */
 size_t fedl_group_export_bytes_max(const fedl_plan *plan);
-/** What another process needs to finish, without any share: roster, tags, SeedBoxes, U2, U3. */
+/** What another process needs to finish, without any share: ids, tags, SeedBoxes, U2, U3. Only in
+ * FROZEN, otherwise 0 bytes. */
 size_t fedl_group_export_bytes(const fedl_group *group);
 void fedl_group_export(const fedl_group *group, uint8_t *out);
 /** The transaction is durable: asks for confirmations or shares. */
 void fedl_group_committed(fedl_group *group, fedl_instant_ns now_ns);
-/** Takes up a stored group in CONFIRMING or UNMASKING. Errors: ERR_CORRUPT, ERR_SIZE, ERR_MISMATCH.
- */
+/** Takes up a stored group in CONFIRMING or UNMASKING. Of setup only crypto, plan and attempt are
+ * used. Errors: ERR_SIZE (block), ERR_CORRUPT, ERR_MISMATCH (it is of another attempt). */
 FEDL_NODISCARD fedl_status fedl_group_import(fedl_group *group, const fedl_group_setup *setup,
                                              void *block, size_t block_bytes, fedl_bytes exported,
                                              fedl_instant_ns now_ns);
