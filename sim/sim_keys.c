@@ -87,5 +87,11 @@ void fedli_sim_device_keys(const fedl_sim_world *world, fedl_identity *identity,
     memcpy(identity->ca_public, world->server.ca_public, sizeof identity->ca_public);
     memcpy(identity->server_round_public, world->server.round_public,
            sizeof identity->server_round_public);
+    fedl_cert cert = {.role = FEDL_CERT_DEVICE, .subject_id = device_id, .serial = 1};
+    memcpy(cert.fleet_id, world->server.fleet_id, sizeof cert.fleet_id);
+    memcpy(cert.id_public, record->id_public, sizeof cert.id_public);
+    memcpy(cert.noise_public, record->noise_public, sizeof cert.noise_public);
+    fedl_cert_issue(crypto, identity->cert, &cert, world->server.ca_secret);
+    identity->has_cert = true;
     snprintf(record->name, sizeof record->name, "sim-%u", device_id);
 }

@@ -300,6 +300,12 @@ world *world_create(fedl_client_mode mode)
         memcpy(id->server_noise_public, w->server.noise_public, 32);
         memcpy(id->ca_public, w->server.ca_public, 32);
         memcpy(id->server_round_public, w->server.round_public, 32);
+        fedl_cert cert = {.role = FEDL_CERT_DEVICE, .subject_id = WORLD_DEVICE_ID, .serial = 1};
+        memcpy(cert.fleet_id, id->fleet_id, 16);
+        memcpy(cert.id_public, public_key, 32);
+        w->crypto->x25519_public(cert.noise_public, id->noise_secret);
+        fedl_cert_issue(w->crypto, id->cert, &cert, w->server.ca_secret);
+        id->has_cert = true;
     }
     world_start(w);
     return w;

@@ -22,6 +22,8 @@ static void join_stores_a_working_identity(void **state)
     assert_int_equal(identity.device_id, WORLD_DEVICE_ID);
     assert_memory_equal(identity.ca_public, w->server.ca_public, 32);
     assert_memory_equal(identity.server_round_public, w->server.round_public, 32);
+    assert_true(identity.has_cert);
+    assert_memory_equal(identity.cert, w->server.device_cert, sizeof identity.cert);
     /* And the device takes part with it. */
     w->cfg.mode = FEDL_CLIENT_RUN;
     w->cfg.identity = identity;
@@ -230,10 +232,16 @@ static void identity_bytes_are_checked(void **state)
     world *w = world_create(FEDL_CLIENT_RUN);
     uint8_t bytes[FEDL_IDENTITY_BYTES];
     fedl_identity back;
-    fedl_identity_encode(bytes, &w->cfg.identity, w->crypto);
-    assert_int_equal(fedl_identity_decode(&back, fedl_bytes_of(bytes, sizeof bytes), w->crypto),
-                     FEDL_OK);
-    assert_memory_equal(&back, &w->cfg.identity, sizeof back);
+    for (int with_cert = 0; with_cert < 2; with_cert++) {
+        /* Without a certificate: what a device has that joined before masked rounds existed. */
+        w->cfg.identity.has_cert = with_cert != 0;
+        memset(w->cfg.identity.cert, with_cert != 0 ? 0xa5 : 0, FEDL_DEVICE_CERT_BYTES);
+        fedl_identity_encode(bytes, &w->cfg.identity, w->crypto);
+        assert_int_equal(bytes[4], 1 + with_cert);
+        assert_int_equal(fedl_identity_decode(&back, fedl_bytes_of(bytes, sizeof bytes), w->crypto),
+                         FEDL_OK);
+        assert_memory_equal(&back, &w->cfg.identity, sizeof back);
+    }
     for (size_t size = 0; size < sizeof bytes; size++) {
         assert_int_equal(fedl_identity_decode(&back, fedl_bytes_of(bytes, size), w->crypto),
                          FEDL_ERR_FORMAT);
@@ -245,11 +253,11 @@ static void identity_bytes_are_checked(void **state)
         bytes[at] ^= 0x20u;
     }
     /* Another version, and a device without an id, with a right checksum. */
-    bytes[4] = 2;
+    bytes[4] = 3;
     fedl_digest(w->crypto, bytes + 480, bytes, 480);
     assert_int_equal(fedl_identity_decode(&back, fedl_bytes_of(bytes, sizeof bytes), w->crypto),
                      FEDL_ERR_VERSION);
-    bytes[4] = 1;
+    bytes[4] = 2;
     memset(bytes + 8, 0, 4);
     fedl_digest(w->crypto, bytes + 480, bytes, 480);
     assert_int_equal(fedl_identity_decode(&back, fedl_bytes_of(bytes, sizeof bytes), w->crypto),

@@ -113,16 +113,49 @@ static void record_of_the_first_kind_is_read(void **state)
     world_destroy(w);
 }
 
+/* As the release before masked rounds wrote it. */
+static void record_of_format_2_is_read(void **state)
+{
+    (void)state;
+    uint8_t bytes[42] = {2, 1, 7, 0, 0, 0, 5, 1, 0, 0, 0xaa};
+    fedl_client_progress progress;
+    bytes[41] = 0xbb;
+    assert_int_equal(fedl_client_progress_decode(&progress, fedl_bytes_of(bytes, 42)), FEDL_OK);
+    const fedl_client_progress expected = {
+        .count = 1, .tasks = {{.task_id = 7, .version = 261, .digest = {0xaa, [31] = 0xbb}}}};
+    assert_memory_equal(&progress, &expected, sizeof progress);
+    for (size_t cut = 0; cut < sizeof bytes; cut++) {
+        if (cut != 8) {
+            assert_int_equal(fedl_client_progress_decode(&progress, fedl_bytes_of(bytes, cut)),
+                             FEDL_ERR_FORMAT);
+        }
+    }
+    bytes[2] = 0; /* no task */
+    assert_int_equal(fedl_client_progress_decode(&progress, fedl_bytes_of(bytes, 42)),
+                     FEDL_ERR_FORMAT);
+}
+
 static void records_are_checked(void **state)
 {
     (void)state;
     uint8_t bytes[FEDL_PROGRESS_BYTES_MAX + 1u] = {0};
     fedl_client_progress progress = {.count = 2,
+                                     .forgotten_id = 6,
                                      .tasks = {{.task_id = 7, .version = 1, .digest = {1}},
-                                               {.task_id = 8, .version = 2, .digest = {2}}}};
+                                               {.task_id = 8,
+                                                .version = 2,
+                                                .digest = {2},
+                                                .round_opened = 0x01020304,
+                                                .attempt_opened = 3,
+                                                .round_closed = 0x01020303,
+                                                .resumed = 9,
+                                                .rho_spent = UINT64_C(0x1122334455667788)}}};
     fedl_client_progress again;
     const size_t size = fedl_client_progress_encode(bytes, &progress);
-    assert_int_equal(size, 82);
+    assert_int_equal(size, 134);
+    const uint8_t second[24] = {4, 3, 2, 1, 3,    0,    0,    0,    3,    3,    2,    1,
+                                9, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
+    assert_memory_equal(bytes + 110, second, sizeof second);
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)), FEDL_OK);
     assert_memory_equal(&again, &progress, sizeof again);
     for (size_t cut = 0; cut < size; cut++) {
@@ -133,22 +166,92 @@ static void records_are_checked(void **state)
     }
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size + 1u)),
                      FEDL_ERR_FORMAT);
-    bytes[42] = 7; /* the same task twice */
+    bytes[70] = 7; /* the same task twice */
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_FORMAT);
-    bytes[42] = 0; /* no task */
+    bytes[70] = 0; /* no task */
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_FORMAT);
     bytes[1] = 9;
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_FORMAT);
-    bytes[0] = 3;
+    bytes[0] = 4;
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_VERSION);
     world *w = world_create(FEDL_CLIENT_RUN);
     w->cfg.progress.count = FEDL_PROGRESS_TASKS_MAX + 1u;
     assert_int_equal(fedl_client_size(&w->cfg), 0);
     world_destroy(w);
+}
+
+/* What fedli_progress_check_attempt() says after a restart. */
+static fedl_refusal judged(const fedl_client_progress *progress, uint32_t task_id, uint32_t round,
+                           uint32_t attempt)
+{
+    uint8_t bytes[FEDL_PROGRESS_BYTES_MAX];
+    fedl_client_progress read;
+    const size_t size = fedl_client_progress_encode(bytes, progress);
+    assert_int_equal(fedl_client_progress_decode(&read, fedl_bytes_of(bytes, size)), FEDL_OK);
+    return fedli_progress_check_attempt(&read, task_id, round, attempt);
+}
+
+static void rounds_and_attempts_only_rise(void **state)
+{
+    (void)state;
+    fedl_client_progress p = {0};
+    assert_int_equal(judged(&p, 7, 1, 1), FEDL_REFUSAL_NONE);
+    assert_int_equal(judged(&p, 7, 1, 4), FEDL_REFUSAL_ATTEMPTS);
+    fedli_progress_open(&p, 7, 5, 2, 0);
+    assert_int_equal(judged(&p, 7, 5, 2), FEDL_REFUSAL_ROUND_REUSED);
+    assert_int_equal(judged(&p, 7, 5, 1), FEDL_REFUSAL_ROUND_REUSED);
+    assert_int_equal(judged(&p, 7, 4, 3), FEDL_REFUSAL_ROUND_REUSED);
+    assert_int_equal(judged(&p, 7, 5, 3), FEDL_REFUSAL_NONE);
+    assert_int_equal(judged(&p, 7, 6, 1), FEDL_REFUSAL_NONE);
+    assert_int_equal(judged(&p, 8, 1, 1), FEDL_REFUSAL_NONE); /* another task */
+    fedli_progress_close(&p, 7, 5);
+    assert_int_equal(judged(&p, 7, 5, 3), FEDL_REFUSAL_ROUND_CLOSED);
+    assert_int_equal(judged(&p, 7, 4, 1), FEDL_REFUSAL_ROUND_CLOSED);
+    assert_int_equal(judged(&p, 7, 6, 1), FEDL_REFUSAL_NONE);
+}
+
+static void charges_add_up_and_never_fall(void **state)
+{
+    (void)state;
+    fedl_client_progress p = {0};
+    assert_true(fedli_progress_affords(&p, 7, 10, 10));
+    assert_false(fedli_progress_affords(&p, 7, 11, 10));
+    fedli_progress_open(&p, 7, 1, 1, 4);
+    fedli_progress_open(&p, 7, 1, 2, 4); /* every attempt costs */
+    assert_int_equal(p.tasks[0].rho_spent, 8);
+    assert_true(fedli_progress_affords(&p, 7, 2, 10));
+    assert_false(fedli_progress_affords(&p, 7, 3, 10));
+    assert_false(fedli_progress_affords(&p, 7, 0, 7));
+    assert_true(fedli_progress_affords(&p, 7, UINT64_MAX - 8u, UINT64_MAX));
+    assert_false(fedli_progress_affords(&p, 7, UINT64_MAX - 7u, UINT64_MAX));
+    fedli_progress_open(&p, 7, 2, 1, UINT64_MAX);
+    assert_true(p.tasks[0].rho_spent == UINT64_MAX); /* not 7 */
+}
+
+/* Nine tasks can't be used to make a device answer a round twice, or to refill a budget. */
+static void a_forgotten_task_is_not_answered_again(void **state)
+{
+    (void)state;
+    fedl_client_progress p = {0};
+    fedl_manifest manifest = {.task_id = 20, .version = 1};
+    fedli_progress_open(&p, 20, 5, 1, 3);
+    for (uint32_t id = 1; id <= FEDL_PROGRESS_TASKS_MAX; id++) {
+        manifest.task_id = 100u + id;
+        fedli_progress_accept(&p, &manifest);
+    }
+    assert_int_equal(p.forgotten_id, 20);
+    assert_int_equal(judged(&p, 20, 6, 1), FEDL_REFUSAL_STATE_LOST);
+    assert_int_equal(judged(&p, 21, 6, 1), FEDL_REFUSAL_NONE);
+    manifest.task_id = 20; /* for prediction it is still good, but not a way back */
+    fedli_progress_accept(&p, &manifest);
+    assert_int_equal(judged(&p, 20, 6, 1), FEDL_REFUSAL_STATE_LOST);
+    /* Tasks without masked rounds are forgotten without a trace, as before. */
+    assert_int_equal(p.forgotten_id, 20);
+    assert_int_equal(judged(&p, 101, 1, 1), FEDL_REFUSAL_NONE);
 }
 
 static world_answer no_pause(world *w, const fedl_message *request, fedl_message *reply)
@@ -189,7 +292,11 @@ int main(void)
         cmocka_unit_test(version_never_changes),
         cmocka_unit_test(ninth_task_takes_the_place_of_the_one_used_longest_ago),
         cmocka_unit_test(record_of_the_first_kind_is_read),
+        cmocka_unit_test(record_of_format_2_is_read),
         cmocka_unit_test(records_are_checked),
+        cmocka_unit_test(rounds_and_attempts_only_rise),
+        cmocka_unit_test(charges_add_up_and_never_fall),
+        cmocka_unit_test(a_forgotten_task_is_not_answered_again),
         cmocka_unit_test(offer_of_the_held_model_cannot_make_it_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ extern "C" {
 #define FEDL_CLIENT_ACTIONS_MAX 8u
 #define FEDL_ENTROPY_BYTES      64u
 #define FEDL_IDENTITY_BYTES     512u /* encoded identity, fixed */
+#define FEDL_DEVICE_CERT_BYTES  176u /* certificate of a device, signed by the fleet's CA */
 
 typedef int64_t fedl_instant_ns; /* monotonic; any origin */
 #define FEDL_NEVER_NS INT64_MAX
@@ -46,11 +47,15 @@ typedef struct fedl_identity {
     uint8_t server_noise_public[32];
     uint8_t ca_public[32];
     uint8_t server_round_public[32]; /* signs manifests; from the server's certificate */
+    bool has_cert; /* false: joined with a library that did not keep it; no masked tasks then */
+    uint8_t cert[FEDL_DEVICE_CERT_BYTES]; /* what other devices know this one by */
 } fedl_identity;
 
+/** Always FEDL_IDENTITY_BYTES; they hold secrets. */
 void fedl_identity_encode(uint8_t out[FEDL_IDENTITY_BYTES], const fedl_identity *identity,
                           const fedl_crypto *crypto);
-/** Errors: ERR_FORMAT, ERR_VERSION, ERR_CORRUPT (checksum). */
+/** Reads also what versions before masking wrote (has_cert = false). Errors: ERR_FORMAT,
+ * ERR_VERSION, ERR_CORRUPT (checksum). */
 FEDL_NODISCARD fedl_status fedl_identity_decode(fedl_identity *identity, fedl_bytes bytes,
                                                 const fedl_crypto *crypto);
 
@@ -61,28 +66,41 @@ typedef enum fedl_client_mode {
 } fedl_client_mode;
 
 /*
- * Anti-rollback: the newest model of each task that this device has accepted, the task used last
- * first. A ninth task takes the place of the one that was out of use for longest.
+ * What must never go back, per task: the newest model that this device has accepted, the masked
+ * rounds that it took part in, and the privacy that it has spent. The task used last comes first.
+ *
+ * A ninth task takes the place of the one that was out of use for longest. If masked rounds are
+ * forgotten with that one, no masked task whose number is not above it is taken up anew: the device
+ * could not know which rounds it has answered.
  */
 #define FEDL_PROGRESS_TASKS_MAX 8u
-#define FEDL_PROGRESS_BYTES_MAX (2u + 40u * FEDL_PROGRESS_TASKS_MAX)
+#define FEDL_PROGRESS_BYTES_MAX (6u + 64u * FEDL_PROGRESS_TASKS_MAX)
 
 typedef struct fedl_client_accepted {
     uint32_t task_id; /* ≥ 1 */
     uint32_t version;
     uint8_t digest[32]; /* of the container; zeros: not known (from a record of the first kind) */
+    /* Masked tasks; zeros at first. */
+    uint32_t round_opened;   /* newest round whose roster this device has accepted … */
+    uint32_t attempt_opened; /* … and its attempt: only later ones are answered */
+    uint32_t round_closed; /* newest round in which it named its survivors: never answered again */
+    uint32_t resumed;      /* how often a saved machine was taken up, fedl_client_restore() */
+    uint64_t rho_spent;    /* privacy, FEDL_RHO_ONE units; never falls */
 } fedl_client_accepted;
 
 typedef struct fedl_client_progress {
     uint32_t count;
+    uint32_t forgotten_id; /* highest task whose masked rounds were forgotten; 0 = none */
     fedl_client_accepted tasks[FEDL_PROGRESS_TASKS_MAX];
 } fedl_client_progress;
 
-/** Writes the record: format u8 = 2, count u8, then per task id u32, version u32 (little-endian),
- * digest. Returns its size. progress: count in range. */
+/** Writes the record, little-endian: format u8 = 3, count u8, forgotten id u32, then per task id,
+ * version u32, digest 32, round opened, attempt opened, round closed, resumed u32, ρ spent u64.
+ * Returns its size. progress: count in range. */
 size_t fedl_client_progress_encode(uint8_t out[FEDL_PROGRESS_BYTES_MAX],
                                    const fedl_client_progress *progress);
-/** Reads a record, also one of the first kind (8 bytes: id, version). Errors: ERR_VERSION (of a
+/** Reads a record, also of the first kind (8 bytes: id, version) and of format 2 (without what
+ * belongs to masked rounds). Errors: ERR_VERSION (of a
  * newer library), ERR_FORMAT. */
 FEDL_NODISCARD fedl_status fedl_client_progress_decode(fedl_client_progress *progress,
                                                        fedl_bytes bytes);

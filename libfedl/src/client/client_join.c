@@ -164,6 +164,9 @@ void fedli_client_on_enrolled(fedli_client_state *c, const fedl_message_enrolled
     identity->device_id = enrolled->device_id;
     memcpy(identity->fleet_id, enrolled->fleet_id, sizeof identity->fleet_id);
     memcpy(identity->server_round_public, server.id_public, sizeof identity->server_round_public);
+    /* check_enrolled() has opened it, so its size is FEDLI_CERT_BYTES. */
+    memcpy(identity->cert, enrolled->device_cert.data, sizeof identity->cert);
+    identity->has_cert = true;
     fedl_identity_encode(c->identity_bytes, identity, c->crypto);
     fedl_client_action *store = fedli_client_action(c, FEDL_CLIENT_STORE);
     store->store_kind = FEDL_CLIENT_STORE_IDENTITY;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Anti-rollback: which version and which bytes of each task this device accepted last, and the
- * record that keeps it over a restart.
+ * What must never go back: which version and which bytes of each task this device accepted last,
+ * which masked rounds it has answered, what privacy it has spent, and the record that keeps all
+ * that over a restart.
  *
  * Rejected: one pair of task and version. Any other task's offer would replace it, and then an old
  * version of the first task passes.
@@ -12,11 +13,18 @@
 
 #include <string.h>
 
-#define RECORD_FORMAT    2u
-#define HEAD_BYTES       2u
-#define TASK_BYTES       40u
+#define RECORD_FORMAT    3u
+#define HEAD_BYTES       6u
+#define TASK_BYTES       64u
+#define FORMAT_PLAIN     2u /* before masked rounds */
+#define PLAIN_HEAD_BYTES 2u
+#define PLAIN_TASK_BYTES 40u
 #define FIRST_KIND_BYTES 8u
 #define DIGEST_BYTES     32u
+#define FORGOTTEN        UINT32_MAX /* round closed: what was answered is not known */
+
+_Static_assert(FEDL_PROGRESS_BYTES_MAX == HEAD_BYTES + TASK_BYTES * FEDL_PROGRESS_TASKS_MAX,
+               "the record of a full table");
 
 static const fedl_client_accepted *find(const fedl_client_progress *progress, uint32_t task_id)
 {
@@ -56,62 +64,153 @@ bool fedli_progress_holds(const fedl_client_progress *progress, const fedl_manif
            memcmp(newest->digest, manifest->digest, DIGEST_BYTES) == 0;
 }
 
-void fedli_progress_accept(fedl_client_progress *progress, const fedl_manifest *manifest)
+/* The entry of the task, moved to the front; a new one has nothing but its id. */
+static fedl_client_accepted *touch(fedl_client_progress *progress, uint32_t task_id)
 {
-    const fedl_client_accepted *old = find(progress, manifest->task_id);
+    const fedl_client_accepted *old = find(progress, task_id);
+    fedl_client_accepted entry = {.task_id = task_id};
     uint32_t at = old != NULL ? (uint32_t)(old - progress->tasks) : progress->count;
-    if (at == FEDL_PROGRESS_TASKS_MAX) {
+    if (old != NULL) {
+        entry = *old;
+    } else if (at == FEDL_PROGRESS_TASKS_MAX) {
         at--; /* full: the last one is out of use for longest */
-    } else if (at == progress->count) {
+        const fedl_client_accepted *last = &progress->tasks[at];
+        if (last->round_opened != 0 && last->task_id > progress->forgotten_id) {
+            progress->forgotten_id = last->task_id;
+        }
+    } else {
         progress->count++;
     }
+    if (old == NULL && task_id <= progress->forgotten_id) {
+        entry.round_closed = FORGOTTEN; /* a model to predict with, but no masked round any more */
+    }
     memmove(&progress->tasks[1], &progress->tasks[0], at * sizeof progress->tasks[0]);
-    progress->tasks[0].task_id = manifest->task_id;
-    progress->tasks[0].version = manifest->version;
-    memcpy(progress->tasks[0].digest, manifest->digest, DIGEST_BYTES);
+    progress->tasks[0] = entry;
+    return &progress->tasks[0];
 }
+
+void fedli_progress_accept(fedl_client_progress *progress, const fedl_manifest *manifest)
+{
+    fedl_client_accepted *task = touch(progress, manifest->task_id);
+    task->version = manifest->version;
+    memcpy(task->digest, manifest->digest, DIGEST_BYTES);
+}
+
+/* ---- masked rounds ---- */
+
+fedl_refusal fedli_progress_check_attempt(const fedl_client_progress *progress, uint32_t task_id,
+                                          uint32_t round, uint32_t attempt)
+{
+    const fedl_client_accepted *task = find(progress, task_id);
+    if (attempt > FEDL_SECAGG_ATTEMPTS_MAX) {
+        return FEDL_REFUSAL_ATTEMPTS;
+    }
+    if (task == NULL) {
+        /* Perhaps it was answered before, and forgotten for the sake of newer tasks. */
+        return task_id <= progress->forgotten_id ? FEDL_REFUSAL_STATE_LOST : FEDL_REFUSAL_NONE;
+    }
+    if (task->round_closed == FORGOTTEN) {
+        return FEDL_REFUSAL_STATE_LOST;
+    }
+    if (round <= task->round_closed) {
+        return FEDL_REFUSAL_ROUND_CLOSED;
+    }
+    const bool later = round > task->round_opened ||
+                       (round == task->round_opened && attempt > task->attempt_opened);
+    return later ? FEDL_REFUSAL_NONE : FEDL_REFUSAL_ROUND_REUSED;
+}
+
+bool fedli_progress_affords(const fedl_client_progress *progress, uint32_t task_id, uint64_t charge,
+                            uint64_t budget)
+{
+    const fedl_client_accepted *task = find(progress, task_id);
+    const uint64_t spent = task == NULL ? 0 : task->rho_spent;
+    return charge <= budget && spent <= budget - charge;
+}
+
+void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint32_t round,
+                         uint32_t attempt, uint64_t charge)
+{
+    fedl_client_accepted *task = touch(progress, task_id);
+    const uint64_t room = UINT64_MAX - task->rho_spent;
+    task->round_opened = round;
+    task->attempt_opened = attempt;
+    task->rho_spent += charge < room ? charge : room;
+}
+
+void fedli_progress_close(fedl_client_progress *progress, uint32_t task_id, uint32_t round)
+{
+    touch(progress, task_id)->round_closed = round;
+}
+
+/* ---- the record ---- */
 
 size_t fedl_client_progress_encode(uint8_t out[FEDL_PROGRESS_BYTES_MAX],
                                    const fedl_client_progress *progress)
 {
-    uint8_t *at = out + HEAD_BYTES;
-    out[0] = RECORD_FORMAT;
-    out[1] = (uint8_t)progress->count;
-    for (uint32_t i = 0; i < progress->count; i++, at += TASK_BYTES) {
-        fedli_store_u32(at, progress->tasks[i].task_id);
-        fedli_store_u32(at + 4, progress->tasks[i].version);
-        memcpy(at + 8, progress->tasks[i].digest, DIGEST_BYTES);
+    fedli_writer writer;
+    fedli_writer_init(&writer, out, FEDL_PROGRESS_BYTES_MAX);
+    fedli_write_u8(&writer, RECORD_FORMAT);
+    fedli_write_u8(&writer, (uint8_t)progress->count);
+    fedli_write_u32(&writer, progress->forgotten_id);
+    for (uint32_t i = 0; i < progress->count; i++) {
+        const fedl_client_accepted *task = &progress->tasks[i];
+        fedli_write_u32(&writer, task->task_id);
+        fedli_write_u32(&writer, task->version);
+        fedli_write_copy(&writer, task->digest, DIGEST_BYTES);
+        fedli_write_u32(&writer, task->round_opened);
+        fedli_write_u32(&writer, task->attempt_opened);
+        fedli_write_u32(&writer, task->round_closed);
+        fedli_write_u32(&writer, task->resumed);
+        fedli_write_u64(&writer, task->rho_spent);
     }
     return HEAD_BYTES + (size_t)progress->count * TASK_BYTES;
+}
+
+static void read_task(fedl_client_accepted *task, fedli_reader *reader, bool masked)
+{
+    task->task_id = fedli_read_u32(reader);
+    task->version = fedli_read_u32(reader);
+    fedli_read_copy(reader, task->digest, DIGEST_BYTES);
+    if (masked) {
+        task->round_opened = fedli_read_u32(reader);
+        task->attempt_opened = fedli_read_u32(reader);
+        task->round_closed = fedli_read_u32(reader);
+        task->resumed = fedli_read_u32(reader);
+        task->rho_spent = fedli_read_u64(reader);
+    }
 }
 
 fedl_status fedl_client_progress_decode(fedl_client_progress *progress, fedl_bytes bytes)
 {
     fedl_client_progress read;
+    fedli_reader reader;
     memset(&read, 0, sizeof read);
-    if (bytes.size == FIRST_KIND_BYTES) { /* no record of the second kind has this size */
+    if (bytes.size == FIRST_KIND_BYTES) { /* no record of a later kind has this size */
         read.tasks[0].task_id = fedli_load_u32(bytes.data);
         read.tasks[0].version = fedli_load_u32(bytes.data + 4);
         read.count = read.tasks[0].task_id != 0 ? 1u : 0u;
         *progress = read;
         return FEDL_OK;
     }
-    if (bytes.size < HEAD_BYTES) {
+    if (bytes.size < PLAIN_HEAD_BYTES) {
         return FEDL_ERR_FORMAT;
     }
-    if (bytes.data[0] != RECORD_FORMAT) {
+    const bool masked = bytes.data[0] == RECORD_FORMAT;
+    if (!masked && bytes.data[0] != FORMAT_PLAIN) {
         return FEDL_ERR_VERSION;
     }
+    const size_t head_bytes = masked ? HEAD_BYTES : PLAIN_HEAD_BYTES;
+    const size_t task_bytes = masked ? TASK_BYTES : PLAIN_TASK_BYTES;
     const uint32_t count = bytes.data[1];
-    if (count > FEDL_PROGRESS_TASKS_MAX || bytes.size != HEAD_BYTES + (size_t)count * TASK_BYTES) {
+    if (count > FEDL_PROGRESS_TASKS_MAX || bytes.size != head_bytes + count * task_bytes) {
         return FEDL_ERR_FORMAT;
     }
+    fedli_reader_init(&reader, fedl_bytes_of(bytes.data + 2, bytes.size - 2u));
+    read.forgotten_id = masked ? fedli_read_u32(&reader) : 0;
     for (; read.count < count; read.count++) {
-        const uint8_t *at = bytes.data + HEAD_BYTES + (size_t)read.count * TASK_BYTES;
         fedl_client_accepted *task = &read.tasks[read.count];
-        task->task_id = fedli_load_u32(at);
-        task->version = fedli_load_u32(at + 4);
-        memcpy(task->digest, at + 8, DIGEST_BYTES);
+        read_task(task, &reader, masked);
         if (task->task_id == 0 || find(&read, task->task_id) != NULL) {
             return FEDL_ERR_FORMAT;
         }

@@ -219,6 +219,18 @@ fedl_status fedli_progress_check(const fedl_client_progress *progress,
 bool fedli_progress_holds(const fedl_client_progress *progress, const fedl_manifest *manifest);
 /** Makes it the newest of its task, and its task the one used last. */
 void fedli_progress_accept(fedl_client_progress *progress, const fedl_manifest *manifest);
+/** May this device begin a masked attempt? ATTEMPTS, ROUND_CLOSED, ROUND_REUSED, STATE_LOST (the
+ * task was forgotten), NONE. */
+fedl_refusal fedli_progress_check_attempt(const fedl_client_progress *progress, uint32_t task_id,
+                                          uint32_t round, uint32_t attempt);
+/** True when the charge still fits into the budget, both in FEDL_RHO_ONE units. */
+bool fedli_progress_affords(const fedl_client_progress *progress, uint32_t task_id, uint64_t charge,
+                            uint64_t budget);
+/** The roster of this attempt is accepted, and its privacy charged. */
+void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint32_t round,
+                         uint32_t attempt, uint64_t charge);
+/** Survivors of this round are accepted: whatever comes of it, it is not answered again. */
+void fedli_progress_close(fedl_client_progress *progress, uint32_t task_id, uint32_t round);
 
 /* ---- client_policy.c ---- */
 /** Every field in its range. */

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The identity as bytes: "fdid" · version u16 = 1 · reserved u16 · device id u32 · fleet id ·
- * secrets · pinned keys, zeros up to 480, then BLAKE2b-256 of what precedes. The checksum finds
- * damage of the storage; it protects against nobody who can write there.
+ * The identity as bytes: "fdid" · version u16 = 2 · reserved u16 · device id u32 · fleet id ·
+ * secrets · pinned keys · certificate, zeros up to 480, then BLAKE2b-256 of what precedes. The
+ * checksum finds damage of the storage; it protects against nobody who can write there. Version 1
+ * has no certificate; an identity without one is written as that.
  */
 #include "fedl/client.h"
 
 #include "base/cursor.h"
 #include "base/secret.h"
 
+#include "secure/cert.h"
+
 #include <string.h>
 
 #define IDENTITY_MAGIC   0x64696466u /* "fdid" */
-#define IDENTITY_VERSION 1u
+#define IDENTITY_VERSION 2u
+#define VERSION_NO_CERT  1u
 #define BODY_BYTES       (FEDL_IDENTITY_BYTES - FEDL_HASH_BYTES)
+
+_Static_assert(FEDL_DEVICE_CERT_BYTES == FEDLI_CERT_BYTES, "one certificate, one size");
 
 void fedl_identity_encode(uint8_t out[FEDL_IDENTITY_BYTES], const fedl_identity *identity,
                           const fedl_crypto *crypto)
@@ -22,7 +28,7 @@ void fedl_identity_encode(uint8_t out[FEDL_IDENTITY_BYTES], const fedl_identity 
     memset(out, 0, FEDL_IDENTITY_BYTES);
     fedli_writer_init(&writer, out, BODY_BYTES);
     fedli_write_u32(&writer, IDENTITY_MAGIC);
-    fedli_write_u16(&writer, IDENTITY_VERSION);
+    fedli_write_u16(&writer, identity->has_cert ? IDENTITY_VERSION : VERSION_NO_CERT);
     fedli_write_u16(&writer, 0);
     fedli_write_u32(&writer, identity->device_id);
     fedli_write_copy(&writer, identity->fleet_id, sizeof identity->fleet_id);
@@ -31,6 +37,9 @@ void fedl_identity_encode(uint8_t out[FEDL_IDENTITY_BYTES], const fedl_identity 
     fedli_write_copy(&writer, identity->server_noise_public, sizeof identity->server_noise_public);
     fedli_write_copy(&writer, identity->ca_public, sizeof identity->ca_public);
     fedli_write_copy(&writer, identity->server_round_public, sizeof identity->server_round_public);
+    if (identity->has_cert) {
+        fedli_write_copy(&writer, identity->cert, sizeof identity->cert);
+    }
     fedl_digest(crypto, out + BODY_BYTES, out, BODY_BYTES);
 }
 
@@ -49,7 +58,8 @@ fedl_status fedl_identity_decode(fedl_identity *identity, fedl_bytes bytes,
     }
     memset(&read, 0, sizeof read);
     fedli_reader_init(&reader, fedl_bytes_of(bytes.data + 4, BODY_BYTES - 4));
-    if (fedli_read_u16(&reader) != IDENTITY_VERSION) {
+    const uint16_t version = fedli_read_u16(&reader);
+    if (version != IDENTITY_VERSION && version != VERSION_NO_CERT) {
         return FEDL_ERR_VERSION;
     }
     const uint16_t reserved = fedli_read_u16(&reader);
@@ -60,6 +70,10 @@ fedl_status fedl_identity_decode(fedl_identity *identity, fedl_bytes bytes,
     fedli_read_copy(&reader, read.server_noise_public, sizeof read.server_noise_public);
     fedli_read_copy(&reader, read.ca_public, sizeof read.ca_public);
     fedli_read_copy(&reader, read.server_round_public, sizeof read.server_round_public);
+    read.has_cert = version == IDENTITY_VERSION;
+    if (read.has_cert) {
+        fedli_read_copy(&reader, read.cert, sizeof read.cert);
+    }
     const bool good = reserved == 0 && read.device_id >= 1;
     if (good) {
         *identity = read;
