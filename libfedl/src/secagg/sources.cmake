@@ -4,6 +4,7 @@ list(APPEND FEDL_CLIENT_SOURCES
   secagg/epoch.c
   secagg/item.c
   secagg/pair.c
+  secagg/params_table.c
   secagg/refusal.c
   secagg/shamir.c
   secagg/share.c
