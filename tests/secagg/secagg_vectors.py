@@ -178,6 +178,7 @@ def share_tag(rb, owner, x, kind, share):
 
 
 def ring(n, root, bcn):
+    """The permutation, and how many words of the keystream were thrown away."""
     key = hash_of('fedl.grph.v1', root + bcn)
     stream, used = keystream(key, 64 * (n // 8 + 4)), 0
     order = list(range(n))
@@ -190,7 +191,7 @@ def ring(n, root, bcn):
                 break
         j = w % m
         order[i], order[j] = order[j], order[i]
-    return order
+    return order, used // 4 - (n - 1)
 
 
 def check_self():
@@ -278,7 +279,16 @@ def main():
     show('VECTOR_SEEDBOX', seal(kdf(made['d'], 'fedl.sbox.v1', rb), bytes(12), seeds,
                                 rb + u32(a['id'])))
     for n in (130, 1000):
-        show('VECTOR_RING_%d' % n, b''.join(u16(p) for p in ring(n, root, bcn)))
+        show('VECTOR_RING_%d' % n, b''.join(u16(p) for p in ring(n, root, bcn)[0]))
+    # A word is thrown away about once in two rosters of the largest size, and hardly ever before.
+    last = 0
+    while True:
+        order, thrown = ring(65535, root, bcn[:31] + u8(last))
+        if thrown:
+            break
+        last += 1
+    print('#define VECTOR_THROWING_BEACON_LAST %du' % last)
+    show('VECTOR_RING_65535', blake2b(b''.join(u16(p) for p in order), digest_size=32).digest())
     print('/* clang-format on */\n\n#endif')
 
 

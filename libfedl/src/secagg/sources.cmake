@@ -2,6 +2,7 @@
 list(APPEND FEDL_CLIENT_SOURCES
   secagg/binding.c
   secagg/epoch.c
+  secagg/graph.c
   secagg/item.c
   secagg/pair.c
   secagg/params_table.c
