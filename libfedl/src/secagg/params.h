@@ -19,13 +19,17 @@ typedef struct fedli_params {
         c; /* most colluding neighbours of one device that the threshold withstands: 2t > k + c */
 } fedli_params;
 
-/** What the server uses and the least a device accepts (k ≥ params.k, 2t > k + c, t ≤ k).
- * Errors: ERR_RANGE (n < 3 or > 65535; γ or δ outside the table: γ + 2δ must be below 1000 ‰; no
- * k ≤ 254 does it). */
+/** What the server uses. The rows above 128 are secagg/params_table.h. Errors: ERR_RANGE (n < 3 or
+ * > 65535; γ or δ outside the table: γ + 2δ must be below 1000 ‰; no k ≤ 254 does it). */
 FEDL_NODISCARD fedl_status fedli_params_for(fedli_params *params, uint32_t n,
                                             uint32_t gamma_permille, uint32_t delta_permille,
                                             fedl_server_trust trust);
-/** Whether a device that reckons with gamma_permille colluding ones may accept (n, k, t). */
+/**
+ * Whether a device may accept (n, k, t): t ≤ k, 2t > k + c, and k exactly the table's (n − 1 up to
+ * 128). More neighbours are not safer: of 254 instead of 66 among 1,000 more than the table's
+ * c = 31 collude in 7 of 100 cases, and 2t > 254 + 31 would not notice. γ and δ are the plan's (a
+ * site's γ is no larger: FEDL_REFUSAL_POLICY_GAMMA).
+ */
 bool fedli_params_acceptable(uint32_t n, uint32_t k, uint32_t t, uint32_t gamma_permille,
                              uint32_t delta_permille, fedl_server_trust trust);
 /** Largest k that rosters of 3 … n_max devices can get: sizes memory. */
