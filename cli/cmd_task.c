@@ -23,8 +23,36 @@ const fedl_column fedl_task_columns[] = {
     {"version", "version", FEDL_CELL_NUMBER},
     {"digest", "digest", FEDL_CELL_DIGEST},
     {"parameters", "parameters", FEDL_CELL_NUMBER},
+    {"aggregation", "aggregation", FEDL_CELL_TEXT},
+    {"min_cohort", "min cohort", FEDL_CELL_NUMBER},
+    {"survivors", "survivors", FEDL_CELL_NUMBER},
 };
 const size_t fedl_task_column_count = sizeof fedl_task_columns / sizeof fedl_task_columns[0];
+
+static const fedl_column show_columns[] = {
+    {"task_id", "id", FEDL_CELL_NUMBER},
+    {"name", "task", FEDL_CELL_TEXT},
+    {"state", "state", FEDL_CELL_TEXT},
+    {"phase", "phase", FEDL_CELL_TEXT},
+    {"round", "round", FEDL_CELL_NUMBER},
+    {"rounds", "of", FEDL_CELL_NUMBER},
+    {"attempt", "attempt", FEDL_CELL_NUMBER},
+    {"pool", "pool", FEDL_CELL_NUMBER},
+    {"members", "chosen", FEDL_CELL_NUMBER},
+    {"reports", "reports", FEDL_CELL_NUMBER},
+    {"version", "version", FEDL_CELL_NUMBER},
+    {"digest", "digest", FEDL_CELL_TEXT},
+    {"parameters", "parameters", FEDL_CELL_NUMBER},
+    {"aggregation", "aggregation", FEDL_CELL_TEXT},
+    {"trust", "server trust", FEDL_CELL_TEXT},
+    {"min_cohort", "smallest cohort", FEDL_CELL_NUMBER},
+    {"cohort_round", "last masked round", FEDL_CELL_NUMBER},
+    {"cohort", "its cohort", FEDL_CELL_NUMBER},
+    {"shared", "sent shares", FEDL_CELL_NUMBER},
+    {"survivors", "are in the sum", FEDL_CELL_NUMBER},
+    {"rho_spent", "privacy spent (rho)", FEDL_CELL_NUMBER},
+    {"rho_budget", "privacy budget (rho)", FEDL_CELL_NUMBER},
+};
 
 /* Reads and checks the plan here too, so that its errors come with the file's line, before anything
  * is sent. */
@@ -115,7 +143,8 @@ int fedl_cmd_task_show(const fedl_arguments *arguments)
         if (named.json && reply.payload != NULL) {
             (void)cJSON_AddStringToObject(reply.json, "plan", (const char *)reply.payload);
         }
-        fedl_print_object(reply.json, fedl_task_columns, fedl_task_column_count, named.json);
+        fedl_print_object(reply.json, show_columns, sizeof show_columns / sizeof show_columns[0],
+                          named.json);
         if (!named.json && reply.payload != NULL) {
             (void)putchar('\n');
             (void)fwrite(reply.payload, 1, reply.payload_bytes, stdout);
@@ -177,6 +206,16 @@ static void print_event(const cJSON *event, const char *what)
             cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "reason"));
         (void)printf("round %3.0f  attempt %.0f given up: %s\n", number_in(event, "round"),
                      number_in(event, "attempt"), reason != NULL ? reason : "?");
+    } else if (strcmp(what, "burn") == 0 || strcmp(what, "exclude") == 0) {
+        const char *reason =
+            cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "reason"));
+        (void)printf("round %3.0f  attempt %.0f %s", number_in(event, "round"),
+                     number_in(event, "attempt"),
+                     what[0] == 'b' ? "burnt" : "goes on without a device");
+        if (number_in(event, "device_id") > 0) {
+            (void)printf(", device %.0f", number_in(event, "device_id"));
+        }
+        (void)printf(": %s\n", reason != NULL ? reason : "?");
     }
     (void)fflush(stdout);
 }

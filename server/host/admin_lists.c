@@ -30,8 +30,46 @@ static const char *phase_name(fedl_round_phase phase)
     return "unknown";
 }
 
-static void put_task(cJSON *object, const fedl_task_info *info)
+static const char *aggregation_name(fedl_aggregation aggregation)
 {
+    switch (aggregation) {
+    case FEDL_AGGREGATION_PLAIN:
+        return "plain";
+    case FEDL_AGGREGATION_MASKED:
+        return "masked";
+    case FEDL_AGGREGATION_HELPER:
+        return "helper";
+    }
+    return "unknown";
+}
+
+/* Who sees what: how the sum is protected, how many were in the last one, what it has cost. */
+static void put_protection(cJSON *object, const fedl_task_holder *holder)
+{
+    const fedl_plan *plan = &holder->config.plan;
+    (void)cJSON_AddStringToObject(object, "aggregation", aggregation_name(plan->aggregation));
+    if (plan->aggregation == FEDL_AGGREGATION_MASKED) {
+        (void)cJSON_AddStringToObject(
+            object, "trust", plan->secagg.trust == FEDL_TRUST_ACTIVE ? "active" : "curious");
+        fedli_json_u64(object, "min_cohort", plan->secagg.min_cohort);
+    }
+    if (holder->masked.round != 0) {
+        fedli_json_u64(object, "cohort_round", holder->masked.round);
+        fedli_json_u64(object, "cohort", holder->masked.cohort_count);
+        fedli_json_u64(object, "shared", holder->masked.share_count);
+        fedli_json_u64(object, "survivors", holder->masked.survivor_count);
+    }
+    if (plan->privacy.mode > FEDL_PRIVACY_NONE || holder->rho_spent > 0) {
+        (void)cJSON_AddNumberToObject(object, "rho_spent",
+                                      (double)holder->rho_spent / (double)FEDL_RHO_ONE);
+        (void)cJSON_AddNumberToObject(object, "rho_budget",
+                                      (double)plan->privacy.rho_budget / (double)FEDL_RHO_ONE);
+    }
+}
+
+static void put_task(cJSON *object, const fedl_host *host, const fedl_task_info *info)
+{
+    const fedl_task_holder *holder = fedli_host_task_find(host, info->task_id);
     fedli_json_u64(object, "task_id", info->task_id);
     (void)cJSON_AddStringToObject(object, "name", info->name);
     (void)cJSON_AddStringToObject(object, "state", fedl_task_state_name(info->state));
@@ -45,6 +83,9 @@ static void put_task(cJSON *object, const fedl_task_info *info)
     fedli_json_u64(object, "members", info->member_count);
     fedli_json_u64(object, "reports", info->report_count);
     fedli_json_u64(object, "parameters", info->parameter_count);
+    if (holder != NULL) {
+        put_protection(object, holder);
+    }
 }
 
 static void put_tasks(fedl_admin_work *work, const char *key)
@@ -55,7 +96,7 @@ static void put_tasks(fedl_admin_work *work, const char *key)
         fedl_task_info info;
         cJSON *object = cJSON_CreateObject();
         fedl_coord_task_at(coord, &info, i);
-        put_task(object, &info);
+        put_task(object, work->host, &info);
         (void)cJSON_AddItemToArray(list, object);
     }
 }
@@ -139,7 +180,7 @@ void fedli_admin_task_show(fedl_admin_work *work)
         fedli_admin_fail(work, FEDL_ERR_NO_MEMORY, "out of memory", "");
         return;
     }
-    put_task(work->reply, &info);
+    put_task(work->reply, work->host, &info);
     memcpy(work->raw, holder->plan_text, holder->plan_bytes);
     work->raw_bytes = holder->plan_bytes;
     fedli_json_u64(work->reply, "bytes", work->raw_bytes);

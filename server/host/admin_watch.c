@@ -138,6 +138,15 @@ static cJSON *event_of(const fedl_action *action)
         fedli_json_u64(event, "reports", action->a);
         fedli_json_u64(event, "needed", action->b);
         (void)cJSON_AddStringToObject(event, "reason", action->text != NULL ? action->text : "");
+    } else if (action->log_kind == FEDL_LOG_ROUND_BURNT || action->log_kind == FEDL_LOG_EXCLUDED) {
+        event = cJSON_CreateObject();
+        (void)cJSON_AddStringToObject(
+            event, "event", action->log_kind == FEDL_LOG_ROUND_BURNT ? "burn" : "exclude");
+        fedli_json_u64(event, "task_id", action->task_id);
+        fedli_json_u64(event, "round", action->round);
+        fedli_json_u64(event, "attempt", action->attempt);
+        fedli_json_u64(event, "device_id", action->device_id); /* 0: nobody is to blame */
+        (void)cJSON_AddStringToObject(event, "reason", action->text != NULL ? action->text : "");
     } else if (action->log_kind == FEDL_LOG_ROUND_COMMITTED && action->metrics != NULL) {
         fedl_model_row row = {.task_id = action->task_id,
                               .version = (uint32_t)action->b,

@@ -5,6 +5,9 @@
  *   15:04:05 ├─ round 7 · attempt 1 · 10/10 reports · loss 0.513 · held-out accuracy 82.4 % (of the
  *   model before) · version 8 3f2a… · 1.9 s
  *
+ * Of a masked round the line says how many the sum is of; debug adds the frozen cohort and the
+ * survivors.
+ *
  * What a stranger can cause (refusals, rejects) is limited to LINES_PER_S lines a second; the next
  * line of that kind says how many were left out.
  */
@@ -13,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LINES_PER_S 10u
 
@@ -89,6 +93,92 @@ static void report_stranger(fedl_host *host, const fedl_action *action, const ch
     quota->suppressed = 0;
 }
 
+/* The fields that every line about an attempt begins with. */
+static void begin_attempt(fedl_log_line *line, fedl_host *host, const fedl_action *action,
+                          fedl_log_level level, const char *event)
+{
+    fedl_log_begin(line, &host->log, level, event);
+    fedl_log_u64(line, "task", action->task_id);
+    fedl_log_u64(line, "round", action->round);
+    fedl_log_u64(line, "attempt", action->attempt);
+}
+
+static void report_cohort(fedl_host *host, const fedl_action *action)
+{
+    fedl_task_holder *holder = fedli_host_task_find(host, action->task_id);
+    char label[96];
+    fedl_log_line line;
+    if (holder != NULL) {
+        memset(&holder->masked, 0, sizeof holder->masked);
+        holder->masked.round = action->round;
+        holder->masked.cohort_count = (uint32_t)action->a;
+    }
+    task_label(host, action, label);
+    begin_attempt(&line, host, action, FEDL_LEVEL_DEBUG, "round.cohort");
+    fedl_log_u64(&line, "devices", action->a);
+    fedl_log_u64(&line, "after_ms", action->b);
+    fedl_log_end(&line, "├─ round %u%s · attempt %u · cohort of %" PRIu64 " after %.1f s",
+                 (unsigned)action->round, label, (unsigned)action->attempt, action->a,
+                 (double)action->b / 1000.0);
+}
+
+static void report_survivors(fedl_host *host, const fedl_action *action)
+{
+    fedl_task_holder *holder = fedli_host_task_find(host, action->task_id);
+    char label[96];
+    fedl_log_line line;
+    if (holder != NULL) {
+        holder->masked.round = action->round;
+        holder->masked.survivor_count = (uint32_t)action->a;
+        holder->masked.share_count = (uint32_t)action->b;
+    }
+    task_label(host, action, label);
+    begin_attempt(&line, host, action, FEDL_LEVEL_DEBUG, "round.survivors");
+    fedl_log_u64(&line, "survivors", action->a);
+    fedl_log_u64(&line, "shared", action->b);
+    fedl_log_end(&line, "├─ round %u%s · attempt %u · sum of %" PRIu64 " of %" PRIu64 ", unmasking",
+                 (unsigned)action->round, label, (unsigned)action->attempt, action->a, action->b);
+}
+
+/* A burnt round, or a device that is left out; device_id 0: nobody is to blame. */
+static void report_blame(fedl_host *host, const fedl_action *action, const char *event,
+                         const char *what)
+{
+    const char *text = action->text != NULL ? action->text : "";
+    char label[96];
+    char device[FEDL_TASK_NAME_BYTES_MAX + 32] = "";
+    fedl_log_line line;
+    task_label(host, action, label);
+    begin_attempt(&line, host, action, FEDL_LEVEL_WARN, event);
+    fedl_log_u64(&line, "device", action->device_id);
+    if (action->device_id != 0) {
+        fedl_log_str(&line, "name", device_name(host, action->device_id));
+        (void)snprintf(device, sizeof device, " · device %u \"%s\"", (unsigned)action->device_id,
+                       device_name(host, action->device_id));
+    }
+    fedl_log_str(&line, "text", text);
+    fedl_log_end(&line, "├─ round %u%s · attempt %u · %s%s · %s", (unsigned)action->round, label,
+                 (unsigned)action->attempt, what, device, text);
+}
+
+void fedli_host_charged(const fedl_host *host, const fedl_store_op *op)
+{
+    fedl_task_holder *holder = fedli_host_task_find(host, op->task_id);
+    if (holder != NULL) {
+        holder->rho_spent += op->rho;
+    }
+}
+
+/* "10/10 reports", or "masked sum of 9/10". */
+static void report_count_text(const fedl_task_holder *holder, uint64_t reports, char out[64])
+{
+    const bool masked =
+        holder != NULL && holder->config.plan.aggregation == FEDL_AGGREGATION_MASKED;
+    const uint64_t goal = holder != NULL ? holder->config.round.clients_goal : reports;
+    (void)snprintf(out, 64, "%s%" PRIu64 "/%" PRIu64 "%s", masked ? "masked sum of " : "", reports,
+                   goal, masked ? "" : " reports");
+}
+
 static void report_committed(fedl_host *host, const fedl_action *action)
 {
     static const fedl_round_metrics none;
@@ -101,16 +191,15 @@ static void report_committed(fedl_host *host, const fedl_action *action)
         eval_rows > 0 ? (double)m->tail[FEDL_TAIL_EVAL_CORRECT] / (double)eval_rows : 0.0;
     char held_out[80] = "";
     char label[96];
+    char reports[64];
     fedl_log_line line;
     if (eval_rows > 0 && holder != NULL && holder->config.plan.model.loss == FEDL_LOSS_SOFTMAX_CE) {
         (void)snprintf(held_out, sizeof held_out,
                        " · held-out accuracy %.1f %% (of the model before)", 100.0 * accuracy);
     }
     task_label(host, action, label);
-    fedl_log_begin(&line, &host->log, FEDL_LEVEL_INFO, "round.committed");
-    fedl_log_u64(&line, "task", action->task_id);
-    fedl_log_u64(&line, "round", action->round);
-    fedl_log_u64(&line, "attempt", action->attempt);
+    report_count_text(holder, action->a, reports);
+    begin_attempt(&line, host, action, FEDL_LEVEL_INFO, "round.committed");
     fedl_log_u64(&line, "reports", action->a);
     fedl_log_u64(&line, "version", action->b);
     if (action->digest != NULL) {
@@ -126,11 +215,9 @@ static void report_committed(fedl_host *host, const fedl_action *action)
     fedl_log_u64(&line, "clipped", m->tail[FEDL_TAIL_CLIPPED]);
     fedl_log_u64(&line, "duration_ms", m->duration_ms);
     fedl_log_end(&line,
-                 "├─ round %u%s · attempt %u · %u/%u reports · loss %.3f%s · version %u "
-                 "%02x%02x… · %.1f s",
-                 (unsigned)action->round, label, (unsigned)action->attempt, (unsigned)action->a,
-                 (unsigned)(holder != NULL ? holder->config.round.clients_goal : action->a), loss,
-                 held_out, (unsigned)action->b, action->digest != NULL ? action->digest[0] : 0u,
+                 "├─ round %u%s · attempt %u · %s · loss %.3f%s · version %u %02x%02x… · %.1f s",
+                 (unsigned)action->round, label, (unsigned)action->attempt, reports, loss, held_out,
+                 (unsigned)action->b, action->digest != NULL ? action->digest[0] : 0u,
                  action->digest != NULL ? action->digest[1] : 0u, (double)m->duration_ms / 1000.0);
 }
 
@@ -141,10 +228,7 @@ static void report_round(fedl_host *host, const fedl_action *action, fedl_log_le
     const char *text = action->text != NULL ? action->text : "";
     fedl_log_line line;
     task_label(host, action, label);
-    fedl_log_begin(&line, &host->log, level, event);
-    fedl_log_u64(&line, "task", action->task_id);
-    fedl_log_u64(&line, "round", action->round);
-    fedl_log_u64(&line, "attempt", action->attempt);
+    begin_attempt(&line, host, action, level, event);
     fedl_log_u64(&line, "device", action->device_id);
     fedl_log_u64(&line, "a", action->a);
     fedl_log_u64(&line, "b", action->b);
@@ -224,9 +308,16 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
     case FEDL_LOG_STORE_FAILED:
         break; /* store.failed has said it, with the reason */
     case FEDL_LOG_COHORT:
+        report_cohort(host, action);
+        break;
     case FEDL_LOG_SURVIVORS:
+        report_survivors(host, action);
+        break;
     case FEDL_LOG_ROUND_BURNT:
+        report_blame(host, action, "round.burnt", "burnt");
+        break;
     case FEDL_LOG_EXCLUDED:
+        report_blame(host, action, "round.excluded", "left out of the next attempt");
         break;
     }
 }

@@ -5,12 +5,14 @@
  *
  *   nng threads ─► request table ─┐ wake          ┌─ SEND ─► transport
  *   admin.sock ───────────────────┼─► coordinator ┼─ STORE ─► store worker ─► STORED ─► coordinator
- *   timer ────────────────────────┘               └─ LOG, ADMIN_REPLY
+ *   timer ────────────────────────┘               ├─ COMPUTE ─► libuv's pool ─► COMPUTED ─► coord.
+ *                                                 └─ LOG, ADMIN_REPLY
  */
 #ifndef FEDL_HOST_HOST_STATE_H
 #define FEDL_HOST_HOST_STATE_H
 
 #include "coord/coord.h"
+#include "host/compute_pool.h"
 #include "host/exit_code.h"
 #include "host/host_log.h"
 #include "host/server_host.h"
@@ -31,6 +33,14 @@ typedef struct fedl_task_holder {
     size_t container_bytes;
     void *block;
     fedl_task_setup setup;
+    /* Masked tasks: of the last attempt since the start that came so far; round 0 = none. */
+    struct {
+        uint32_t round;
+        uint32_t cohort_count;   /* devices in the roster */
+        uint32_t share_count;    /* of them: sent their shares */
+        uint32_t survivor_count; /* of them: in the sum */
+    } masked;
+    uint64_t rho_spent; /* as stored, FEDL_RHO_ONE units */
 } fedl_task_holder;
 
 typedef struct fedl_admin_server fedl_admin_server;
@@ -66,6 +76,7 @@ typedef struct fedl_host {
     fedl_store *store;
     fedl_store_worker *worker;
     uint32_t stores_out;
+    fedl_compute_pool compute;
     fedl_transport *transport;
     fedl_admin_server *admin;
     struct fedl_admin_work *watchers;
@@ -108,6 +119,8 @@ FEDL_NODISCARD fedl_status fedli_host_restore(fedl_host *host, char text[FEDL_HO
 
 /* ---- host_report.c ---- */
 void fedli_host_report(fedl_host *host, const fedl_action *action);
+/** A privacy charge is durable. */
+void fedli_host_charged(const fedl_host *host, const fedl_store_op *op);
 bool fedli_host_task_info(const fedl_host *host, fedl_task_info *info, uint32_t task_id);
 
 /* ---- admin_server.c ---- */

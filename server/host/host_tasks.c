@@ -272,6 +272,7 @@ static fedl_status restore_task(fedl_host *host, stored_task *task, char *text)
         fedli_host_task_free(holder);
         return status;
     }
+    holder->rho_spent = task->row.rho_spent;
     fedli_host_task_keep(host, holder, task->row.task_id);
     say_task(host, task);
     return FEDL_OK;

@@ -43,6 +43,7 @@ static const key_row keys[] = {
     COUNT_KEY("limits", session_idle_ms, 1000, 604800000),
     COUNT_KEY("limits", upload_idle_ms, 100, 3600000),
     COUNT_KEY("limits", refusals_per_s, 1, 100000),
+    COUNT_KEY("limits", compute_threads, 0, 16),
 };
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
 
@@ -72,6 +73,7 @@ void fedl_server_config_default(fedl_server_config *config)
     config->session_idle_ms = 3600000;
     config->upload_idle_ms = 30000;
     config->refusals_per_s = 100;
+    config->compute_threads = 0;
 }
 
 static fedl_status fail(parse_state *state, fedl_status status, const char *what, const char *about)

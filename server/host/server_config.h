@@ -42,6 +42,7 @@ typedef struct fedl_server_config {
     uint32_t session_idle_ms;
     uint32_t upload_idle_ms;
     uint32_t refusals_per_s;
+    uint32_t compute_threads; /* that take the masks off a sum; 0 = one per CPU, at most 16 */
 } fedl_server_config;
 
 typedef struct fedl_config_error {

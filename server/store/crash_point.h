@@ -23,6 +23,8 @@
     X(MESSAGE_BEFORE_STEP, "message.before-step")                                                  \
     X(STORE_BEFORE_QUEUE, "store.before-queue")                                                    \
     X(STORED_BEFORE_STEP, "stored.before-step")                                                    \
+    X(COMPUTE_BEFORE_QUEUE, "compute.before-queue")                                                \
+    X(COMPUTED_BEFORE_STEP, "computed.before-step")                                                \
     X(REPLY_BEFORE_SEND, "reply.before-send")                                                      \
     X(REPLY_AFTER_SEND, "reply.after-send")                                                        \
     X(START_AFTER_RESTORE, "start.after-restore")

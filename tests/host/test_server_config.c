@@ -28,13 +28,14 @@ static void every_key_is_read(void **state)
 {
     fedl_server_config config;
     (void)state;
-    assert_int_equal(parse(&config, "# comment\n[server]\nlisten = tcp://[::1]:9\n"
-                                    "advertise = tcp://fleet.example:7070 ; note\n"
-                                    "[log]\nformat = json\nlevel = debug\n"
-                                    "[limits]\ndevices_max = 7\nsessions_max = 8\n"
-                                    "requests_max = 9\ntasks_max = 10\nstaging_mb = 11\n"
-                                    "poll_ms_max = 1200\nsession_idle_ms = 1300\n"
-                                    "upload_idle_ms = 1400\nrefusals_per_s = 15"),
+    assert_int_equal(parse(&config,
+                           "# comment\n[server]\nlisten = tcp://[::1]:9\n"
+                           "advertise = tcp://fleet.example:7070 ; note\n"
+                           "[log]\nformat = json\nlevel = debug\n"
+                           "[limits]\ndevices_max = 7\nsessions_max = 8\n"
+                           "requests_max = 9\ntasks_max = 10\nstaging_mb = 11\n"
+                           "poll_ms_max = 1200\nsession_idle_ms = 1300\n"
+                           "upload_idle_ms = 1400\nrefusals_per_s = 15\ncompute_threads = 3"),
                      FEDL_OK);
     assert_string_equal(config.listen, "tcp://[::1]:9");
     assert_string_equal(config.advertise, "tcp://fleet.example:7070");
@@ -49,6 +50,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(config.session_idle_ms, 1300);
     assert_int_equal(config.upload_idle_ms, 1400);
     assert_int_equal(config.refusals_per_s, 15);
+    assert_int_equal(config.compute_threads, 3);
 }
 
 typedef struct bad_row {
