@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define BLOCK       64u
-#define BLOCKS_MAX  40u /* more than two turns of the widest backend */
+#define BLOCKS_MAX  56u /* more than three turns of the widest backend */
 #define GUARD_BYTES 64u
 
 void prg_fill(uint8_t *out, size_t size, uint32_t seed)
@@ -107,7 +107,7 @@ static void check_rfc8439(const fedli_prg *prg)
 
 void prg_conformance(const fedli_prg *prg)
 {
-    static const uint32_t lanes[4] = {8, 16, 32, 64};
+    static const uint32_t lanes[5] = {8, 16, 24, 32, 64};
     uint8_t key[32];
     assert_non_null(prg->name);
     check_rfc8439(prg);
@@ -118,7 +118,7 @@ void prg_conformance(const fedli_prg *prg)
         const uint32_t counters[3] = {0, 7, UINT32_MAX - (block_count == 0 ? 0 : block_count - 1)};
         for (size_t i = 0; i < 3; i++) {
             check_stream(prg, key, block_count, counters[i], (block_count + i) % 5);
-            for (size_t lane = 0; lane < 4; lane++) {
+            for (size_t lane = 0; lane < 5; lane++) {
                 const size_t misalign = (7 * block_count + 3 * i + lane) % GUARD_BYTES;
                 check_add(prg, key, block_count, counters[i], lanes[lane], false, misalign);
                 check_add(prg, key, block_count, counters[i], lanes[lane], true, misalign);
@@ -128,5 +128,6 @@ void prg_conformance(const fedli_prg *prg)
     for (size_t misalign = 0; misalign < GUARD_BYTES; misalign++) {
         check_stream(prg, key, 17, 3, misalign);
         check_add(prg, key, 27, 3, 16, misalign % 2 != 0, misalign);
+        check_add(prg, key, 52, 3, 24, misalign % 2 != 0, misalign);
     }
 }

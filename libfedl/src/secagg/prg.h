@@ -25,10 +25,10 @@
 typedef struct fedli_prg {
     const char *name;
     /* bytes[0 … 64·block_count) += or −= keystream blocks counter …, in words of lane_bits 8, 16,
-     * 32 or 64. bytes: any alignment. */
+     * 24, 32 or 64. bytes: any alignment. 24: bytes begins with a word, the last one may be cut. */
     void (*add)(uint8_t *bytes, size_t block_count, const uint8_t key[32], uint32_t counter,
                 uint32_t lane_bits, bool subtract);
-    /* out = keystream; what the 24-bit ring and the Shamir coefficients use. */
+    /* out = keystream; what the Shamir coefficients use. */
     void (*stream)(uint8_t *out, size_t block_count, const uint8_t key[32], uint32_t counter);
 } fedli_prg;
 

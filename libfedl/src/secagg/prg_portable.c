@@ -60,21 +60,6 @@ static void block_of(uint8_t out[FEDLI_PRG_BLOCK_BYTES], const uint32_t state[16
     }
 }
 
-static void add_portable(uint8_t *bytes, size_t block_count, const uint8_t key[32],
-                         uint32_t counter, uint32_t lane_bits, bool subtract)
-{
-    uint32_t state[16];
-    uint8_t block[FEDLI_PRG_BLOCK_BYTES];
-    fedli_prg_state(state, key, counter);
-    for (size_t i = 0; i < block_count; i++) {
-        block_of(block, state);
-        fedli_prg_lanes(bytes + i * sizeof block, block, sizeof block, lane_bits, subtract);
-        state[12]++;
-    }
-    fedli_wipe(block, sizeof block);
-    fedli_wipe(state, sizeof state);
-}
-
 static void stream_portable(uint8_t *out, size_t block_count, const uint8_t key[32],
                             uint32_t counter)
 {
@@ -85,6 +70,22 @@ static void stream_portable(uint8_t *out, size_t block_count, const uint8_t key[
         state[12]++;
     }
     fedli_wipe(state, sizeof state);
+}
+
+static void add_portable(uint8_t *bytes, size_t block_count, const uint8_t key[32],
+                         uint32_t counter, uint32_t lane_bits, bool subtract)
+{
+    uint8_t keystream[3 * FEDLI_PRG_BLOCK_BYTES]; /* whole words of 24 bits */
+    while (block_count > 0) {
+        const size_t count = block_count < 3 ? block_count : 3;
+        const size_t size = count * FEDLI_PRG_BLOCK_BYTES;
+        stream_portable(keystream, count, key, counter);
+        fedli_prg_lanes(bytes, keystream, size, lane_bits, subtract);
+        bytes += size;
+        counter += (uint32_t)count;
+        block_count -= count;
+    }
+    fedli_wipe(keystream, sizeof keystream);
 }
 
 const fedli_prg fedli_prg_portable = {"portable", add_portable, stream_portable};
