@@ -20,7 +20,8 @@ size_t fedl_accum_size(const fedl_update_config *cfg, uint32_t parameter_count)
 {
     fedli_arena arena;
     fedli_arena_init(&arena, NULL, 0);
-    (void)fedli_arena_take(&arena, parameter_count, word_bytes_of(cfg->ring_bits));
+    (void)fedli_arena_take(&arena, fedl_update_word_count(cfg, parameter_count),
+                           word_bytes_of(cfg->ring_bits));
     return fedli_arena_size(&arena);
 }
 
@@ -34,13 +35,14 @@ fedl_status fedl_accum_init(fedl_accum *accum, const fedl_update_config *cfg,
     }
     fedli_arena arena;
     fedli_arena_init(&arena, block, block_bytes);
-    void *words =
-        block == NULL ? NULL : fedli_arena_take(&arena, parameter_count, word_bytes_of(bits));
+    const uint32_t word_count = fedl_update_word_count(cfg, parameter_count);
+    void *words = block == NULL ? NULL : fedli_arena_take(&arena, word_count, word_bytes_of(bits));
     if (words == NULL) {
         return FEDL_ERR_SIZE;
     }
     accum->ring_bits = bits;
     accum->parameter_count = parameter_count;
+    accum->word_count = word_count;
     accum->clients_max = cfg->clients_max;
     accum->w_max = cfg->w_max;
     accum->vector_bytes = fedl_update_vector_size(cfg, parameter_count);
@@ -52,13 +54,13 @@ fedl_status fedl_accum_init(fedl_accum *accum, const fedl_update_config *cfg,
 void fedl_accum_clear(fedl_accum *accum)
 {
     accum->count = 0;
-    fedli_wipe(accum->words, accum->parameter_count * word_bytes_of(accum->ring_bits));
+    fedli_wipe(accum->words, accum->word_count * word_bytes_of(accum->ring_bits));
     memset(accum->tail, 0, sizeof accum->tail);
 }
 
 static void fold(fedl_accum *accum, fedl_bytes vector)
 {
-    const size_t count = accum->parameter_count;
+    const size_t count = accum->word_count;
     if (accum->ring_bits == 8) {
         fedli_fold_u8(accum->words, vector.data, count);
     } else if (accum->ring_bits == 16) {
@@ -103,7 +105,7 @@ static uint32_t word_at(const fedl_accum *accum, uint32_t index)
 
 int64_t fedl_accum_sum(const fedl_accum *accum, uint32_t index)
 {
-    FEDLI_CHECK(index < accum->parameter_count);
+    FEDLI_CHECK(index < accum->word_count);
     const int64_t word = word_at(accum, index);
     const int64_t half = (int64_t)1 << (accum->ring_bits - 1);
     return word < half ? word : word - 2 * half;
@@ -115,13 +117,13 @@ fedl_status fedl_accum_export(const fedl_accum *accum, uint8_t *out, size_t out_
         return FEDL_ERR_SIZE;
     }
     const size_t word_bytes = accum->ring_bits / 8u;
-    for (uint32_t i = 0; i < accum->parameter_count; i++) {
+    for (uint32_t i = 0; i < accum->word_count; i++) {
         const uint32_t word = word_at(accum, i);
         for (size_t byte = 0; byte < word_bytes; byte++) {
             out[i * word_bytes + byte] = (uint8_t)(word >> (8 * byte));
         }
     }
-    const size_t words_size = accum->parameter_count * word_bytes;
+    const size_t words_size = accum->word_count * word_bytes;
     const size_t body_size = accum->vector_bytes - TAIL_BYTES;
     memset(out + words_size, 0, body_size - words_size);
     for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) {

@@ -18,11 +18,12 @@
 typedef struct fedl_accum {
     uint8_t ring_bits;
     uint32_t parameter_count;
+    uint32_t word_count;  /* of a vector: parameter_count, or more when vectors are rotated */
     uint32_t clients_max; /* more vectors than this could wrap around the ring */
     uint32_t w_max;       /* most weight one honest vector carries */
     size_t vector_bytes;  /* of one incoming vector */
     uint32_t count;       /* vectors added since the last clear */
-    void *words;          /* uint8/uint16/uint32 [parameter_count], host order */
+    void *words;          /* uint8/uint16/uint32 [word_count], host order */
     uint64_t tail[FEDL_TAIL_WORDS];
 } fedl_accum;
 
@@ -44,7 +45,7 @@ void fedl_accum_clear(fedl_accum *accum);
  * Errors: ERR_MISMATCH (its size), ERR_FULL (clients_max vectors are in). Nothing is added then.
  */
 FEDL_NODISCARD fedl_status fedl_accum_add(fedl_accum *accum, fedl_bytes vector);
-/** Re-centred sum of coordinate index: −2^(b−1) ≤ sum < 2^(b−1); index < parameter_count. */
+/** Re-centred sum of coordinate index: −2^(b−1) ≤ sum < 2^(b−1); index < word_count. */
 int64_t fedl_accum_sum(const fedl_accum *accum, uint32_t index);
 /**
  * Writes the sum as one vector (vector_bytes bytes, padding 0): what a group stores or hands over,
@@ -52,6 +53,17 @@ int64_t fedl_accum_sum(const fedl_accum *accum, uint32_t index);
  */
 FEDL_NODISCARD fedl_status fedl_accum_export(const fedl_accum *accum, uint8_t *out,
                                              size_t out_bytes);
+/**
+ * Turns a sum of rotated vectors back (update/rotate.h), in place: each word is rounded to the grid
+ * (half away from zero) and cut to the ring. seed: of the round's signs. Once per sum.
+ */
+void fedl_accum_unrotate(fedl_accum *accum, uint32_t seed);
+/**
+ * Adds discrete Gaussian noise of variance sigma2_q8 (grid steps², Q8; 1 … FEDL_SIGMA2_Q8_MAX) to
+ * every word, cut to the ring: central privacy. key is secret and used once.
+ */
+void fedl_accum_noise(fedl_accum *accum, uint32_t sigma2_q8, fedl_keystream_fn stream,
+                      const uint8_t key[32]);
 /**
  * Takes an exported sum of count vectors in place of the present content.
  * Errors: ERR_MISMATCH (its size), ERR_RANGE (count above clients_max).

@@ -12,7 +12,7 @@
 static void init_checks_its_block(void **state)
 {
     (void)state;
-    const fedl_update_config cfg = {65536, -12, 16, 10, 0, 8};
+    const fedl_update_config cfg = {65536, -12, 16, 10, 0, 8, false, 0};
     const size_t bytes = fedl_accum_size(&cfg, 1000);
     assert_int_equal(bytes, 2000);
     uint8_t *block = agg_fixture_block(bytes + 16);

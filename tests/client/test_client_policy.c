@@ -70,18 +70,25 @@ static void no_noise(world *w)
     w->cfg.policy.require_privacy = true;
 }
 
+static void add_noise(world *w, fedl_privacy_mode mode)
+{
+    w->server.plan.privacy =
+        (fedl_privacy_config){.mode = mode, .sigma2_q8 = 1u << 16, .rho_budget = FEDL_RHO_ONE};
+    w->server.plan.update.w_unit = 0; /* privacy asks for equal weights */
+    w->server.plan.update.w_max = 1;
+    fedl_plan_settle(&w->server.plan);
+}
+
 static void central_noise_is_not_enough(world *w)
 {
     w->cfg.policy.require_privacy = true;
-    w->server.plan.privacy = (fedl_privacy_config){
-        .mode = FEDL_PRIVACY_CENTRAL, .sigma2_q8 = 1u << 16, .rho_budget = FEDL_RHO_ONE};
+    add_noise(w, FEDL_PRIVACY_CENTRAL);
 }
 
 static void no_budget(world *w)
 {
     make_masked(w);
-    w->server.plan.privacy = (fedl_privacy_config){
-        .mode = FEDL_PRIVACY_DISTRIBUTED, .sigma2_q8 = 1u << 16, .rho_budget = FEDL_RHO_ONE};
+    add_noise(w, FEDL_PRIVACY_DISTRIBUTED);
     w->cfg.policy.rho_budget = 0;
 }
 

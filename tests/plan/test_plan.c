@@ -22,7 +22,7 @@ static fedl_plan good_plan(void)
     plan.model.layers[1] = (fedl_layer_spec){FEDL_LAYER_RELU, 0, 0};
     plan.model.layers[2] = (fedl_layer_spec){FEDL_LAYER_DENSE, 10, -13};
     plan.train = (fedl_train_config){2, 16, 1677722, 655};
-    plan.update = (fedl_update_config){262144, -11, 16, 10, 750, 8};
+    plan.update = (fedl_update_config){262144, -11, 16, 10, 750, 8, false, 0};
     plan.aggregation = FEDL_AGGREGATION_PLAIN;
     plan.privacy.mode = FEDL_PRIVACY_NONE;
     plan.run_seed = 0xa1b2c3d4u;

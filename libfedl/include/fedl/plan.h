@@ -30,6 +30,9 @@ typedef struct fedl_plan {
         data; /* the [data] section as normalised "key = value\n" lines; opaque to the core */
 } fedl_plan;
 
+/** Sets what the update's configuration takes from the privacy part: whoever fills in a plan calls
+ * it, fedl_plan_check() refuses a plan where the two differ. */
+void fedl_plan_settle(fedl_plan *plan);
 /** Checks every part and their combination. Errors: ERR_RANGE, ERR_UNSUPPORTED. */
 FEDL_NODISCARD fedl_status fedl_plan_check(const fedl_plan *plan);
 /** Fixed-width little-endian encoding (docs/protocol.md). Errors: ERR_SIZE, those of check. */
@@ -38,6 +41,18 @@ FEDL_NODISCARD fedl_status fedl_plan_encode(uint8_t *out, size_t out_bytes, size
 /** Decodes and checks; plan->data points into bytes. Errors: ERR_TRUNCATED, ERR_FORMAT,
  * ERR_VERSION, those of check. */
 FEDL_NODISCARD fedl_status fedl_plan_decode(fedl_plan *plan, fedl_bytes bytes);
+
+/** Δ̃² in grid steps², Q16: what ‖z‖² of a rounded vector may be; 0 when clip · 2^-update_exp is
+ * above FEDL_PRIVACY_CLIP_STEPS_MAX. Formula and source: update/privacy.c. */
+uint64_t fedl_privacy_bound_q16(const fedl_update_config *cfg, uint32_t parameter_count);
+/** ρ of one sum in FEDL_RHO_ONE units, rounded up; UINT64_MAX when it has no bound. */
+uint64_t fedl_privacy_rho(uint64_t bound_q16, uint32_t n_eff, uint32_t sigma2_q8);
+/**
+ * What one attempt costs in FEDL_RHO_ONE units, from the reader's own view of the smallest cohort
+ * and of the colluding share of it; 0 without privacy, UINT64_MAX when nobody honest is left. plan
+ * was checked.
+ */
+uint64_t fedl_privacy_charge(const fedl_plan *plan, uint32_t min_cohort, uint32_t gamma_permille);
 
 /* How the server runs the rounds of a task. */
 typedef struct fedl_round_config {

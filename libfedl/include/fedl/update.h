@@ -41,13 +41,27 @@ typedef enum fedl_tail_word {
     FEDL_TAIL_CLIPPED = 7,       /* 1 when the L2 clip was active */
 } fedl_tail_word;
 
+/* Variance of the noise of one device, grid steps², Q8: σ from 2 to 256. */
+#define FEDL_SIGMA2_Q8_MIN (UINT32_C(4) << 8)
+#define FEDL_SIGMA2_Q8_MAX (UINT32_C(1) << 24)
+/* With noise: the clip norm in grid steps, clip · 2^-update_exp, is at most this. */
+#define FEDL_PRIVACY_CLIP_STEPS_MAX (UINT64_C(1) << 20)
+
+/** out = 64 · block_count bytes of the ChaCha20 keystream of key, from block `counter` on: what
+ * secagg/prg.h calls stream. */
+typedef void (*fedl_keystream_fn)(uint8_t *out, size_t block_count, const uint8_t key[32],
+                                  uint32_t counter);
+
 typedef struct fedl_update_config {
-    uint32_t clip_q16;    /* L2 clipping norm C, in units of the weights, Q16, ≥ 1 */
-    int8_t update_exp;    /* plan-wide grid of every coordinate, −20 … −4 */
-    uint8_t ring_bits;    /* 8, 16, 24 or 32 */
-    uint32_t clients_max; /* most clients in one sum, 1 … FEDL_UPDATE_CLIENTS_MAX */
-    uint32_t w_unit;      /* rows per unit of weight; 0 = every client weighs 1 */
-    uint32_t w_max;       /* 1 … FEDL_UPDATE_W_MAX */
+    uint32_t clip_q16;        /* L2 clipping norm C, in units of the weights, Q16, ≥ 1 */
+    int8_t update_exp;        /* plan-wide grid of every coordinate, −20 … −4 */
+    uint8_t ring_bits;        /* 8, 16, 24 or 32 */
+    uint32_t clients_max;     /* most clients in one sum, 1 … FEDL_UPDATE_CLIENTS_MAX */
+    uint32_t w_unit;          /* rows per unit of weight; 0 = every client weighs 1 */
+    uint32_t w_max;           /* 1 … FEDL_UPDATE_W_MAX */
+    bool rotate;              /* random signs and Walsh–Hadamard blocks of 256 before rounding */
+    uint32_t noise_sigma2_q8; /* 0, or FEDL_SIGMA2_Q8_MIN … MAX: every device adds discrete
+                                 Gaussian noise; w_unit is then 0 and w_max 1 */
 } fedl_update_config;
 
 /**
@@ -58,12 +72,15 @@ typedef struct fedl_update_config {
 FEDL_NODISCARD fedl_status fedl_update_config_check(const fedl_update_config *cfg,
                                                     const fedl_model_spec *spec);
 /**
- * q_max = ⌊(2^(b−1) − 1) / (clients_max · w_max)⌋: what one coordinate may be before weighting, in
- * units of 2^update_exp. 0 when cfg is invalid or its ring is too small for so many clients.
+ * q_max = ⌊(2^(b−1) − 1 − m) / (clients_max · w_max)⌋: what one coordinate may be before weighting,
+ * in units of 2^update_exp; m = ⌈8σ·√clients_max⌉ leaves room for the noise of all (0 without). 0
+ * when cfg is invalid or its ring is too small for so many clients.
  */
 uint32_t fedl_update_q_max(const fedl_update_config *cfg);
 /** w = clamp(round half up(rows / w_unit), 1, w_max); 1 when w_unit is 0. */
 uint32_t fedl_update_weight(const fedl_update_config *cfg, uint32_t row_count);
+/** Words of the body: parameter_count, with rotation rounded up to a multiple of 256. */
+uint32_t fedl_update_word_count(const fedl_update_config *cfg, uint32_t parameter_count);
 /** Bytes of the body (padded to 64) and of the whole vector; cfg was checked. */
 size_t fedl_update_body_size(const fedl_update_config *cfg, uint32_t parameter_count);
 size_t fedl_update_vector_size(const fedl_update_config *cfg, uint32_t parameter_count);
@@ -81,6 +98,11 @@ typedef struct fedl_update {
     uint32_t factor_q15; /* clip factor f; 2^15 = not scaled */
     uint32_t q_max;
     bool truncate; /* round toward zero: the norm check after stochastic rounding failed */
+    bool noised;   /* fedl_update_protect() has set what follows; noise_key is secret */
+    uint32_t rotate_seed;
+    uint32_t rounding_try;
+    fedl_keystream_fn stream;
+    uint8_t noise_key[32];
     uint64_t tail[FEDL_TAIL_WORDS];
 } fedl_update;
 
@@ -99,9 +121,19 @@ FEDL_NODISCARD fedl_status fedl_update_begin(fedl_update *update, const fedl_mod
                                              const fedl_train_stats *train,
                                              const fedl_eval_stats *eval);
 /**
+ * With noise in the config: takes the secret of this attempt, rounds at random under it until the
+ * rounded vector keeps the bound Δ̃ of fedl_privacy_bound_q16() (about two passes), and fixes the
+ * noise. Needed before fedl_update_read(), once per attempt; a new key gives new noise. The tail is
+ * weight 1 and zeros: exact metrics would not be private.
+ * Errors: ERR_STATE (the config has no noise), ERR_RANGE (1000 tries were too long: a wrong clip).
+ */
+FEDL_NODISCARD fedl_status fedl_update_protect(fedl_update *update, fedl_keystream_fn stream,
+                                               const uint8_t noise_key[32]);
+/**
  * Produces bytes [offset, offset + size) of the vector into out (size bytes, owned by the caller);
  * offset is a multiple of 64, size is free. Same bytes at every call and in any chunking.
- * Errors: ERR_RANGE (beyond the vector, or offset not a multiple of 64); out is then untouched.
+ * Errors: ERR_RANGE (beyond the vector, or offset not a multiple of 64), ERR_STATE (noise is asked
+ * for, but fedl_update_protect() was not called); out is then untouched.
  */
 FEDL_NODISCARD fedl_status fedl_update_read(const fedl_update *update, uint8_t *out, size_t offset,
                                             size_t size);

@@ -9,7 +9,6 @@
 #define LR_Q24_MAX           (16u << 24)
 #define HOLDOUT_PERMILLE_MAX 500u
 #define STEP_MS_MAX          604800000u             /* 7 days, as every delay */
-#define SIGMA2_Q8_MIN        (4u << 8)              /* σ ≥ 2: below, discrete noise adds badly */
 #define RHO_BUDGET_MAX       (1024u * FEDL_RHO_ONE) /* far beyond any meaning */
 
 static fedl_status train_check(const fedl_train_config *train)
@@ -51,10 +50,10 @@ static bool privacy_is_in_range(const fedl_privacy_config *privacy, fedl_aggrega
                                                       : privacy->quantile_permille == 0;
     const bool noise_good =
         privacy->mode == FEDL_PRIVACY_DISTRIBUTED
-            ? privacy->sigma2_q8 >= SIGMA2_Q8_MIN && aggregation != FEDL_AGGREGATION_PLAIN
-            : privacy->sigma2_q8 >= 1;
-    return quantile_good && noise_good && privacy->rho_budget >= 1 &&
-           privacy->rho_budget <= RHO_BUDGET_MAX;
+            ? privacy->sigma2_q8 >= FEDL_SIGMA2_Q8_MIN && aggregation != FEDL_AGGREGATION_PLAIN
+            : privacy->sigma2_q8 >= 1 && !privacy->rotate;
+    return quantile_good && noise_good && privacy->sigma2_q8 <= FEDL_SIGMA2_Q8_MAX &&
+           privacy->rho_budget >= 1 && privacy->rho_budget <= RHO_BUDGET_MAX;
 }
 
 /* Masking and privacy: enums, ranges, and zero where a part is not used, so that the same plan has
@@ -62,12 +61,21 @@ static bool privacy_is_in_range(const fedl_privacy_config *privacy, fedl_aggrega
 static fedl_status protection_check(const fedl_plan *plan)
 {
     const fedl_privacy_mode mode = plan->privacy.mode;
+    fedl_plan settled = *plan;
+    fedl_plan_settle(&settled);
     if (mode != FEDL_PRIVACY_NONE && mode != FEDL_PRIVACY_DISTRIBUTED &&
         mode != FEDL_PRIVACY_CENTRAL) {
         return FEDL_ERR_UNSUPPORTED;
     }
-    if (!privacy_is_in_range(&plan->privacy, plan->aggregation)) {
+    if (!privacy_is_in_range(&plan->privacy, plan->aggregation) ||
+        settled.update.rotate != plan->update.rotate ||
+        settled.update.noise_sigma2_q8 != plan->update.noise_sigma2_q8) {
         return FEDL_ERR_RANGE;
+    }
+    if (mode != FEDL_PRIVACY_NONE &&
+        (plan->update.w_unit != 0 || plan->update.w_max != 1 ||
+         fedl_privacy_bound_q16(&plan->update, fedl_model_parameter_count(&plan->model)) == 0)) {
+        return FEDL_ERR_RANGE; /* a weight would multiply what one device can move */
     }
     switch (plan->aggregation) {
     case FEDL_AGGREGATION_PLAIN:
@@ -80,6 +88,13 @@ static fedl_status protection_check(const fedl_plan *plan)
                    : FEDL_ERR_RANGE;
     }
     return FEDL_ERR_UNSUPPORTED;
+}
+
+void fedl_plan_settle(fedl_plan *plan)
+{
+    const bool distributed = plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED;
+    plan->update.rotate = distributed && plan->privacy.rotate;
+    plan->update.noise_sigma2_q8 = distributed ? plan->privacy.sigma2_q8 : 0;
 }
 
 fedl_status fedl_plan_check(const fedl_plan *plan)

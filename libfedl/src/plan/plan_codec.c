@@ -134,6 +134,7 @@ static bool read_protection(fedli_reader *reader, fedl_plan *plan)
     secagg->epoch_rounds = fedli_read_u32(reader);
     privacy->sigma2_q8 = fedli_read_u32(reader);
     privacy->rho_budget = fedli_read_u64(reader);
+    fedl_plan_settle(plan);
     for (uint32_t i = 0; i < PROTECTION_RESERVED_BYTES; i++) {
         clean = fedli_read_u8(reader) == 0 && clean;
     }

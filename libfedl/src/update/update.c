@@ -13,23 +13,17 @@
 
 #include "base/cursor.h"
 #include "base/fixed.h"
-#include "nn/model_state.h"
 #include "update/clip.h"
 #include "update/delta.h"
 #include "update/pack.h"
 #include "update/quantise.h"
-#include "update/tensor_walk.h"
+#include "update/rotate.h"
+#include "update/update_noised.h"
+#include "update/update_stream.h"
 
 #include <string.h>
 
 #define BLOCK_WORDS 64u
-
-/* Where the next value comes from. */
-typedef struct stream {
-    const fedl_update *update;
-    fedli_tensor_walk walk;
-    uint32_t next; /* parameter index */
-} stream;
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
 {
@@ -39,43 +33,6 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 static size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
-}
-
-/* Stands before parameter first < parameter_count. */
-static void stream_init(stream *s, const fedl_update *update, uint32_t first)
-{
-    s->update = update;
-    s->next = first;
-    fedli_tensor_walk_init(&s->walk, fedl_model_spec_of(update->model));
-    do {
-        (void)fedli_tensor_walk_next(&s->walk);
-    } while (first >= s->walk.first + s->walk.count);
-}
-
-/* The next count deltas, still unscaled, on the 2^-16 grid; all of them exist. */
-static void stream_deltas(stream *s, int32_t *out, uint32_t count)
-{
-    const fedli_tensor_walk *walk = &s->walk;
-    while (count > 0) {
-        if (s->next == walk->first + walk->count) {
-            (void)fedli_tensor_walk_next(&s->walk);
-        }
-        const uint32_t inside = s->next - walk->first;
-        const uint32_t run = min_u32(count, walk->count - inside);
-        const fedli_layer *layer = &s->update->model->state->layers[walk->layer];
-        const uint8_t *before = s->update->reference.data + walk->byte_offset;
-        if (walk->bias) {
-            const int32_t *trained = layer->biases;
-            fedli_delta_biases(out, trained + inside, before + 4 * (size_t)inside, run);
-        } else {
-            const int16_t *trained = layer->weights;
-            fedli_delta_weights(out, trained + inside, before + 2 * (size_t)inside, run,
-                                walk->exp - FEDLI_DELTA_EXP);
-        }
-        out += run;
-        count -= run;
-        s->next += run;
-    }
 }
 
 static fedli_quantiser quantiser_of(const fedl_update *update)
@@ -98,11 +55,11 @@ static uint64_t measure_delta(const fedl_update *update)
     const uint32_t total = parameter_count_of(update);
     int32_t values[BLOCK_WORDS];
     uint64_t sum = 0;
-    stream s;
-    stream_init(&s, update, 0);
+    fedli_update_stream s;
+    fedli_update_stream_init(&s, update, 0);
     while (s.next < total) {
         const uint32_t count = min_u32(BLOCK_WORDS, total - s.next);
-        stream_deltas(&s, values, count);
+        fedli_update_stream_read(&s, values, count);
         sum += fedli_clip_sum_squares(values, count);
     }
     return sum;
@@ -120,12 +77,12 @@ static measure measure_rounded(const fedl_update *update)
     const fedli_quantiser quantiser = quantiser_of(update);
     int32_t values[BLOCK_WORDS];
     measure result = {0, 0};
-    stream s;
-    stream_init(&s, update, 0);
+    fedli_update_stream s;
+    fedli_update_stream_init(&s, update, 0);
     while (s.next < total) {
         const uint32_t first = s.next;
         const uint32_t count = min_u32(BLOCK_WORDS, total - first);
-        stream_deltas(&s, values, count);
+        fedli_update_stream_read(&s, values, count);
         fedli_quantise(&quantiser, values, first, count);
         result.sum_squares += fedli_clip_sum_squares(values, count);
         result.saturated += fedli_quantise_saturate(values, count, update->q_max);
@@ -156,6 +113,9 @@ static void fill_tail(fedl_update *update, uint32_t row_count, const fedl_train_
     uint64_t *tail = update->tail;
     memset(tail, 0, sizeof update->tail);
     tail[FEDL_TAIL_WEIGHT] = fedl_update_weight(&update->config, row_count);
+    if (update->config.noise_sigma2_q8 != 0) {
+        return; /* exact metrics are not private */
+    }
     tail[FEDL_TAIL_ROWS] = row_count;
     if (train != NULL) {
         tail[FEDL_TAIL_LOSS_Q16] = cut_u64(train->loss_sum_q16, FEDL_TAIL_LOSS_Q16_MAX);
@@ -208,6 +168,12 @@ fedl_status fedl_update_begin(fedl_update *update, const fedl_model *model, fedl
     const uint64_t n2 = measure_delta(&made);
     made.norm_q16 = fedli_clip_norm(n2);
     made.factor_q15 = fedli_clip_factor_q15(n2, cfg->clip_q16);
+    if (cfg->noise_sigma2_q8 != 0) { /* rounding waits for the secret of the attempt */
+        made.rotate_seed = fedli_rotate_seed(seed->run_seed, seed->round);
+        fill_tail(&made, row_count, NULL, NULL, 0);
+        *update = made;
+        return FEDL_OK;
+    }
     measure rounded = measure_rounded(&made);
     if (!norm_holds(&made, rounded.sum_squares)) {
         /* Truncation only shortens d', which is within the clip by the proof in clip.h. */
@@ -228,13 +194,13 @@ static void read_words(const fedl_update *update, uint8_t *out, size_t at, size_
     const uint32_t word_end = (uint32_t)((end + word_bytes - 1u) / word_bytes);
     int32_t values[BLOCK_WORDS];
     uint8_t bytes[BLOCK_WORDS * 4u];
-    stream s;
-    stream_init(&s, update, (uint32_t)(at / word_bytes));
+    fedli_update_stream s;
+    fedli_update_stream_init(&s, update, (uint32_t)(at / word_bytes));
     size_t skip = at % word_bytes; /* not 0 for 24-bit words only: 64 is no multiple of 3 */
     while (at < end) {
         const uint32_t first = s.next;
         const uint32_t count = min_u32(BLOCK_WORDS, word_end - first);
-        stream_deltas(&s, values, count);
+        fedli_update_stream_read(&s, values, count);
         fedli_quantise(&quantiser, values, first, count);
         (void)fedli_quantise_saturate(values, count, update->q_max);
         fedli_pack(bytes, values, count, weight, update->config.ring_bits);
@@ -258,18 +224,26 @@ static void read_tail(const fedl_update *update, uint8_t *out, size_t at, size_t
 fedl_status fedl_update_read(const fedl_update *update, uint8_t *out, size_t offset, size_t size)
 {
     const uint32_t parameter_count = parameter_count_of(update);
+    const bool noised = update->config.noise_sigma2_q8 != 0;
     const size_t word_bytes = update->config.ring_bits / 8u;
-    const size_t words_size = parameter_count * word_bytes;
+    const size_t words_size = fedl_update_word_count(&update->config, parameter_count) * word_bytes;
     const size_t body_size = fedl_update_body_size(&update->config, parameter_count);
     const size_t vector_size = fedl_update_vector_size(&update->config, parameter_count);
     if (offset % 64u != 0 || offset > vector_size || size > vector_size - offset) {
         return FEDL_ERR_RANGE;
     }
+    if (noised && !update->noised) {
+        return FEDL_ERR_STATE;
+    }
     const size_t end = offset + size;
     size_t at = offset;
     if (at < words_size && at < end) {
         const size_t stop = min_size(end, words_size);
-        read_words(update, out, at, stop);
+        if (noised) {
+            fedli_noised_read(update, out, at, stop);
+        } else {
+            read_words(update, out, at, stop);
+        }
         at = stop;
     }
     if (at < body_size && at < end) {

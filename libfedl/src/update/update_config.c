@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a plan fixes about the update, and the sizes that follow from it. */
 #include "base/check.h"
-#include "fedl/update.h"
+#include "base/fixed.h"
+#include "fedl/plan.h"
 #include "update/clip.h"
+#include "update/rotate.h"
 
 static bool ring_is_known(uint8_t ring_bits)
 {
@@ -20,9 +22,24 @@ uint32_t fedl_update_q_max(const fedl_update_config *cfg)
     if (!ring_is_known(cfg->ring_bits) || !counts_are_in_range(cfg)) {
         return 0;
     }
+    /* 8σ·√n = √(64 · σ² · n); in Q8: 2^6 · 2^24 · 2^16 = 2^46. The sum of n noises is beyond it
+     * with probability 2·e^-32 per coordinate. */
+    const uint64_t square_q8 = 64u * (uint64_t)cfg->noise_sigma2_q8 * cfg->clients_max;
+    const uint32_t margin = square_q8 == 0 ? 0u : fedli_isqrt_u64(square_q8 >> 8) + 1u;
     /* clients_max < 2^16 and w_max < 2^8: the divisor is below 2^24. */
     const uint32_t half_ring = (UINT32_C(1) << (cfg->ring_bits - 1)) - 1u;
-    return half_ring / (cfg->clients_max * cfg->w_max);
+    return margin >= half_ring ? 0 : (half_ring - margin) / (cfg->clients_max * cfg->w_max);
+}
+
+/* Weights would multiply the sensitivity and tell how much data a device has. */
+static bool noise_is_in_range(const fedl_update_config *cfg)
+{
+    if (cfg->noise_sigma2_q8 == 0) {
+        return !cfg->rotate; /* rotation serves noise only */
+    }
+    return cfg->noise_sigma2_q8 >= FEDL_SIGMA2_Q8_MIN &&
+           cfg->noise_sigma2_q8 <= FEDL_SIGMA2_Q8_MAX && cfg->w_unit == 0 && cfg->w_max == 1 &&
+           fedl_privacy_bound_q16(cfg, 1) != 0;
 }
 
 fedl_status fedl_update_config_check(const fedl_update_config *cfg, const fedl_model_spec *spec)
@@ -31,7 +48,7 @@ fedl_status fedl_update_config_check(const fedl_update_config *cfg, const fedl_m
         cfg->update_exp > FEDL_UPDATE_EXP_MAX) {
         return FEDL_ERR_RANGE;
     }
-    if (fedl_update_q_max(cfg) == 0 || !fedli_clip_norm_fits(spec)) {
+    if (!noise_is_in_range(cfg) || fedl_update_q_max(cfg) == 0 || !fedli_clip_norm_fits(spec)) {
         return FEDL_ERR_RANGE;
     }
     return FEDL_OK;
@@ -48,11 +65,18 @@ uint32_t fedl_update_weight(const fedl_update_config *cfg, uint32_t row_count)
     return weight < 1 ? 1 : weight > cfg->w_max ? cfg->w_max : (uint32_t)weight;
 }
 
+uint32_t fedl_update_word_count(const fedl_update_config *cfg, uint32_t parameter_count)
+{
+    const uint32_t last = FEDLI_ROTATE_BLOCK - 1u;
+    return cfg->rotate ? (parameter_count + last) & ~last : parameter_count;
+}
+
 size_t fedl_update_body_size(const fedl_update_config *cfg, uint32_t parameter_count)
 {
     FEDLI_CHECK(ring_is_known(cfg->ring_bits) && parameter_count <= FEDL_PARAMETERS_MAX);
     /* At most 4 · 2^20 + 63 bytes. */
-    const size_t bytes = (size_t)parameter_count * (cfg->ring_bits / 8u);
+    const size_t bytes =
+        (size_t)fedl_update_word_count(cfg, parameter_count) * (cfg->ring_bits / 8u);
     return (bytes + 63u) & ~(size_t)63u;
 }
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The charge of a sum in integers against the formula in double precision, and its edges. */
+#include "cmocka_all.h"
+#include "fedl/plan.h"
+#include "update_fixture.h"
+
+#include <math.h>
+#include <string.h>
+
+static fedl_update_config noisy(uint32_t clip_q16, int8_t exp)
+{
+    const fedl_update_config cfg = {.clip_q16 = clip_q16,
+                                    .update_exp = exp,
+                                    .ring_bits = 16,
+                                    .clients_max = 100,
+                                    .w_max = 1,
+                                    .noise_sigma2_q8 = 4u << 8};
+    return cfg;
+}
+
+static double bound_real(double clip_steps, double d)
+{
+    return clip_steps * clip_steps + d / 4 + clip_steps + sqrt(d) / 2;
+}
+
+static void the_published_example_comes_out(void **state)
+{
+    (void)state;
+    /* s = 256, C = 1, d = 65536: Δ̃ = 286.886737 (specification of the protocol, §6). */
+    const fedl_update_config cfg = noisy(1u << 16, -8);
+    const uint64_t bound = fedl_privacy_bound_q16(&cfg, 65536);
+    assert_true(fabs(sqrt((double)bound / 65536.0) - 286.886737) < 1e-6);
+    /* σ_loc = 1, n = 100: 100 rounds cost ρ = 0.627929688 (there c = 0: n_eff = n). */
+    const double one = (double)fedl_privacy_rho(bound, 100, 1u << 8) / (double)FEDL_RHO_ONE;
+    /* Δ̃²/(2·100·1) per round with σ = 1 grid step would be far above; the example's σ is in units
+     * of s: σ_grid = 256. */
+    const double scaled = (double)fedl_privacy_rho(bound, 100, 1u << 24) / (double)FEDL_RHO_ONE;
+    assert_true(fabs(one / scaled - 65536.0) < 0.01);
+    assert_true(fabs(100 * scaled - 0.627929688) < 1e-6);
+}
+
+static void bounds_follow_the_formula_and_round_up(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {1, 255, 256, 1000, 50890, 1u << 20};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        for (int8_t exp = -16; exp <= -4; exp += 3) {
+            fedl_update_config cfg = noisy(87654, exp);
+            cfg.rotate = i % 2 == 1;
+            const double d = fedl_update_word_count(&cfg, counts[i]);
+            const double real = bound_real(87654.0 / 65536.0 * exp2(-exp), d);
+            const double ours = (double)fedl_privacy_bound_q16(&cfg, counts[i]) / 65536.0;
+            assert_true(ours >= real - 1e-3);
+            /* The clip is rounded up to 2^-8 steps. */
+            assert_true(ours <= real * 1.002 + 1);
+        }
+    }
+    const fedl_update_config far = noisy(UINT32_MAX, -20);
+    assert_int_equal(fedl_privacy_bound_q16(&far, 10), 0);
+}
+
+static void charges_round_up_and_have_an_end(void **state)
+{
+    (void)state;
+    assert_int_equal(fedl_privacy_rho(0, 10, 1024), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, 0, 1024), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, 10, 0), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(UINT64_C(1) << 58, 10, 1024), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, FEDL_COHORT_MAX + 1u, 1024), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, 10, FEDL_SIGMA2_Q8_MAX + 1u), UINT64_MAX);
+    for (uint64_t bound = 1; bound < UINT64_C(1) << 57; bound = bound * 5u + 3u) {
+        for (uint32_t n = 1; n < 60000; n = n * 7u + 1u) {
+            const uint64_t rho = fedl_privacy_rho(bound, n, 5000);
+            const long double real =
+                (long double)bound * 2147483648.0L / ((long double)n * 5000.0L);
+            if (rho != UINT64_MAX) {
+                assert_true((long double)rho >= real * 0.9999999999L);
+                assert_true((long double)rho <= real * 1.0000000001L + 1.0L);
+            } else {
+                assert_true(real >= 0x1p62L);
+            }
+        }
+    }
+}
+
+static fedl_plan plan_of(fedl_privacy_mode mode)
+{
+    fedl_plan plan;
+    const uint32_t units[] = {4};
+    const int8_t exps[] = {-13};
+    memset(&plan, 0, sizeof plan);
+    plan.model = fixture_spec(3, 1, units, exps);
+    plan.update = noisy(1u << 16, -8);
+    plan.privacy.mode = mode;
+    plan.privacy.sigma2_q8 = 16u << 8;
+    return plan;
+}
+
+static void honest_devices_only_count(void **state)
+{
+    (void)state;
+    fedl_plan plan = plan_of(FEDL_PRIVACY_DISTRIBUTED);
+    const uint64_t bound = fedl_privacy_bound_q16(&plan.update, 16);
+    /* 10 devices, 10 %: one colludes. 5 devices, 10 %: at least one. 20 devices, 33 %: seven. */
+    assert_int_equal(fedl_privacy_charge(&plan, 10, 100), fedl_privacy_rho(bound, 9, 16u << 8));
+    assert_int_equal(fedl_privacy_charge(&plan, 5, 100), fedl_privacy_rho(bound, 4, 16u << 8));
+    assert_int_equal(fedl_privacy_charge(&plan, 20, 330), fedl_privacy_rho(bound, 13, 16u << 8));
+    assert_int_equal(fedl_privacy_charge(&plan, 1, 100), UINT64_MAX);
+    plan = plan_of(FEDL_PRIVACY_CENTRAL);
+    assert_int_equal(fedl_privacy_charge(&plan, 10, 100), fedl_privacy_rho(bound, 1, 16u << 8));
+    plan = plan_of(FEDL_PRIVACY_NONE);
+    assert_int_equal(fedl_privacy_charge(&plan, 10, 100), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_published_example_comes_out),
+        cmocka_unit_test(bounds_follow_the_formula_and_round_up),
+        cmocka_unit_test(charges_round_up_and_have_an_end),
+        cmocka_unit_test(honest_devices_only_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
