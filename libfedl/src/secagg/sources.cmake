@@ -5,6 +5,7 @@ list(APPEND FEDL_CLIENT_SOURCES
   secagg/graph.c
   secagg/item.c
   secagg/pair.c
+  secagg/params.c
   secagg/params_table.c
   secagg/refusal.c
   secagg/shamir.c
