@@ -16,7 +16,7 @@ static double bound_at(double x, double rho, double delta)
 }
 
 /* Golden section: the bound falls, then rises, in α. */
-double fedl_privacy_epsilon(double rho, double delta)
+double fedl_zcdp_epsilon(double rho, double delta)
 {
     if (!(rho >= 0) || !(delta > 0) || !(delta < 1) || isinf(rho)) {
         return INFINITY;
@@ -47,20 +47,20 @@ double fedl_privacy_epsilon(double rho, double delta)
     return epsilon > 0 ? epsilon : 0;
 }
 
-double fedl_privacy_rho(double epsilon, double delta)
+double fedl_zcdp_rho(double epsilon, double delta)
 {
     if (!(epsilon > 0) || !(delta > 0) || !(delta < 1)) {
         return 0;
     }
     double low = 0;
     double high = 1;
-    while (fedl_privacy_epsilon(high, delta) <= epsilon && high < 1e12) {
+    while (fedl_zcdp_epsilon(high, delta) <= epsilon && high < 1e12) {
         low = high;
         high *= 2;
     }
     for (int i = 0; i < 200 && low < high; i++) {
         const double middle = low + (high - low) / 2;
-        if (fedl_privacy_epsilon(middle, delta) <= epsilon) {
+        if (fedl_zcdp_epsilon(middle, delta) <= epsilon) {
             low = middle;
         } else {
             high = middle;
@@ -69,18 +69,18 @@ double fedl_privacy_rho(double epsilon, double delta)
     return low;
 }
 
-double fedl_privacy_sensitivity2(double clip_steps, double dimension)
+double fedl_zcdp_sensitivity2(double clip_steps, double dimension)
 {
     /* √(2·ln(1/β)) is 1 at β = e^-1/2. */
     return clip_steps * clip_steps + dimension / 4 + clip_steps + sqrt(dimension) / 2;
 }
 
-double fedl_privacy_rho_of_sum(double sensitivity2, double n_eff, double sigma2)
+double fedl_zcdp_rho_of_sum(double sensitivity2, double n_eff, double sigma2)
 {
     return sensitivity2 / (2 * n_eff * sigma2);
 }
 
-double fedl_privacy_exact_delta(double sigma2, double epsilon)
+double fedl_zcdp_exact_delta(double sigma2, double epsilon)
 {
     /* Beyond 40 σ a term is below e^-800. */
     const double reach = ceil(40 * sqrt(sigma2)) + 2;
@@ -95,19 +95,19 @@ double fedl_privacy_exact_delta(double sigma2, double epsilon)
     return excess / total;
 }
 
-uint64_t fedl_privacy_charge(double rho)
+uint64_t fedl_zcdp_units_up(double rho)
 {
     const double units = ceil(rho * (double)FEDL_RHO_ONE);
     return units >= 0 && units < 0x1p63 ? (uint64_t)units : UINT64_MAX;
 }
 
-uint64_t fedl_privacy_budget(double rho)
+uint64_t fedl_zcdp_units_down(double rho)
 {
     const double units = floor(rho * (double)FEDL_RHO_ONE);
     return units >= 0x1p63 ? UINT64_MAX : units > 0 ? (uint64_t)units : 0;
 }
 
-double fedl_privacy_rho_from(uint64_t units)
+double fedl_zcdp_from_units(uint64_t units)
 {
     return (double)units / (double)FEDL_RHO_ONE;
 }

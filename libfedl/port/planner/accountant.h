@@ -7,7 +7,8 @@
  * vector replaced by zero. Sums of noise of n devices count as n·σ²; ρ of rounds adds up; ε is only
  * made from the total. No amplification by sampling is claimed.
  *
- * Floating point, so for tools and servers; what is charged is a count of 2^-40 (FEDL_RHO_ONE).
+ * Floating point, so for tools: budgets from (ε, δ) and back. What is charged is a count of 2^-40
+ * (FEDL_RHO_ONE) that fedl_privacy_charge() makes in integers; a test compares the two.
  */
 #ifndef FEDL_PORT_ACCOUNTANT_H
 #define FEDL_PORT_ACCOUNTANT_H
@@ -20,29 +21,29 @@
  * (Canonne, Kamath, Steinke, NeurIPS 2020, Proposition 12). INFINITY unless 0 < δ < 1 and ρ is
  * finite and ≥ 0.
  */
-double fedl_privacy_epsilon(double rho, double delta);
+double fedl_zcdp_epsilon(double rho, double delta);
 /** Largest ρ whose ε at δ is at most epsilon; 0 when there is none. */
-double fedl_privacy_rho(double epsilon, double delta);
+double fedl_zcdp_rho(double epsilon, double delta);
 
 /**
  * Δ̃² = C² + d/4 + √(2·ln(1/β))·(C + √d/2) with β = e^-1/2: the square of the largest L2 norm, in
  * grid steps, that conditional stochastic rounding lets out for a vector of norm clip_steps = s·C
  * and dimension d (padding counts).
  */
-double fedl_privacy_sensitivity2(double clip_steps, double dimension);
+double fedl_zcdp_sensitivity2(double clip_steps, double dimension);
 /** ρ of one sum: Δ̃²/(2·n_eff·σ²), σ² of one device in steps²; n_eff: devices that add noise. */
-double fedl_privacy_rho_of_sum(double sensitivity2, double n_eff, double sigma2);
+double fedl_zcdp_rho_of_sum(double sensitivity2, double n_eff, double sigma2);
 /**
  * Exact δ(ε) of one integer query of sensitivity 1 with noise N_ℤ(0, σ²): Σ max(0, p(x) − e^ε·p(x −
  * 1)) over all integers. Checks the sampler and the bounds above. 0 < σ² ≤ 2^20.
  */
-double fedl_privacy_exact_delta(double sigma2, double epsilon);
+double fedl_zcdp_exact_delta(double sigma2, double epsilon);
 
 /** ρ in units of 2^-40, rounded up: for charges. UINT64_MAX when it does not fit or is no number.
  */
-uint64_t fedl_privacy_charge(double rho);
+uint64_t fedl_zcdp_units_up(double rho);
 /** Rounded down: for budgets. 0 when it is negative or no number. */
-uint64_t fedl_privacy_budget(double rho);
-double fedl_privacy_rho_from(uint64_t units);
+uint64_t fedl_zcdp_units_down(double rho);
+double fedl_zcdp_from_units(uint64_t units);
 
 #endif
