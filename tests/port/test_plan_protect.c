@@ -43,13 +43,13 @@ static void every_key_arrives(void **state)
 {
     (void)state;
     assert_int_equal(parse("300", "trust = active\nmin_cohort = 259\ngamma = 33.3%\n"
-                                  "step_dropout = 12.5%\nstep_timeout = 7d\nepoch_rounds = 1024\n"),
+                                  "step_dropout = 9.5%\nstep_timeout = 7d\nepoch_rounds = 1024\n"),
                      FEDL_OK);
     const fedl_secagg_config *secagg = &config.plan.secagg;
     assert_int_equal(secagg->trust, FEDL_TRUST_ACTIVE);
     assert_int_equal(secagg->min_cohort, 259);
     assert_int_equal(secagg->gamma_permille, 333);
-    assert_int_equal(secagg->delta_permille, 125);
+    assert_int_equal(secagg->delta_permille, 95);
     assert_int_equal(secagg->step_ms, 604800000);
     assert_int_equal(secagg->epoch_rounds, 1024);
     assert_int_equal(config.round.reports_min, 259);
@@ -102,6 +102,19 @@ static void a_plain_plan_has_zeros(void **state)
     assert_int_equal(fedl_plan_encode(bytes, sizeof bytes, &size, &config.plan), FEDL_OK);
 }
 
+/* What the errors below suggest is accepted. */
+static void suggestions_are_good(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("5", "step_dropout = 39.9%"), FEDL_OK);
+    assert_int_equal(parse("1000", "step_dropout = 20%"), FEDL_OK);
+    assert_int_equal(parse("150", "gamma = 33.3%\nstep_dropout = 10%"), FEDL_OK);
+    assert_int_equal(parse("200\nmin_reports = 200", "gamma = 10%\nstep_dropout = 30%"), FEDL_OK);
+    assert_int_equal(parse("9", "gamma = 33.3%\nstep_dropout = 33.3%"), FEDL_OK);
+    assert_int_equal(parse("100", "min_cohort = 12"), FEDL_OK);
+    assert_int_equal(parse("65535", "gamma = 33.3%\nstep_dropout = 1%\ntrust = active"), FEDL_OK);
+}
+
 static void unsafe_plans_are_refused(void **state)
 {
     (void)state;
@@ -125,6 +138,18 @@ static void unsafe_plans_are_refused(void **state)
         {"9", "gamma = 33.3%\nstep_dropout = 35%", FEDL_ERR_RANGE, 16,
          "gamma 33.3% + 2 · step_dropout 35.0% in [aggregation] must be below 100%: use "
          "step_dropout = 33.3%"},
+        {"5", "step_dropout = 40%", FEDL_ERR_RANGE, 15,
+         "cohorts of 5 to 5 devices, gamma = 10.0% of them colluding, can't lose step_dropout = "
+         "40.0% in [aggregation]: use step_dropout = 39.9%"},
+        {"1000", "\nstep_dropout = 30%", FEDL_ERR_RANGE, 16,
+         "cohorts of 500 to 1000 devices, gamma = 10.0% of them colluding, can't lose step_dropout "
+         "= 30.0% in [aggregation]: use step_dropout = 20.0%"},
+        {"150", "gamma = 33.3%\nstep_dropout = 10.1%", FEDL_ERR_RANGE, 16,
+         "cohorts of 75 to 150 devices, gamma = 33.3% of them colluding, can't lose step_dropout = "
+         "10.1% in [aggregation]: use step_dropout = 10.0%"},
+        {"200\nmin_reports = 150", "gamma = 10%\nstep_dropout = 30%", FEDL_ERR_RANGE, 17,
+         "cohorts of 150 to 200 devices, gamma = 10.0% of them colluding, can't lose step_dropout "
+         "= 30.0% in [aggregation]: use step_dropout = 20.0%"},
         {"9", "gamma = 34%", FEDL_ERR_RANGE, 15,
          "'gamma' in [aggregation]: expected a percentage like 10% from 0% to 33.3%, not '34%'"},
         {"9", "trust = full", FEDL_ERR_FORMAT, 15,
@@ -149,6 +174,7 @@ int main(void)
         cmocka_unit_test(every_key_arrives),
         cmocka_unit_test(min_cohort_follows_clients_and_gamma),
         cmocka_unit_test(a_plain_plan_has_zeros),
+        cmocka_unit_test(suggestions_are_good),
         cmocka_unit_test(unsafe_plans_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

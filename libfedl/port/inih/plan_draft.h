@@ -31,6 +31,10 @@ typedef struct plan_draft {
     int8_t weight_exp;
     int8_t output_weight_exp;
     uint32_t dropout_permille;
+    uint32_t sigma_q16;
+    uint32_t quantile_permille;
+    double epsilon;
+    double delta;
 } plan_draft;
 
 void plan_draft_init(plan_draft *draft, fedl_task_config *config, fedl_data_config *data,
@@ -65,6 +69,10 @@ void plan_set_layers(plan_draft *draft, const char *value);
  */
 void plan_protect_finish(plan_draft *draft);
 void plan_protect_check(plan_draft *draft);
+
+/* plan_privacy.c: noise and budget; zeros when privacy is none. */
+void plan_privacy_finish(plan_draft *draft);
+void plan_privacy_check(plan_draft *draft);
 
 /* plan_finish.c: computed defaults and every check that needs two keys. */
 void plan_finish(plan_draft *draft);

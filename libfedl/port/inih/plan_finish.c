@@ -209,9 +209,12 @@ void plan_finish(plan_draft *draft)
     finish_model(draft);
     finish_rounds(draft);
     plan_protect_finish(draft);
+    plan_privacy_finish(draft);
+    fedl_plan_settle(&draft->config->plan);
     check_name(draft);
     check_model(draft);
     check_rounds(draft);
+    plan_privacy_check(draft);
     check_update(draft);
     plan_protect_check(draft);
     check_experiment(draft);
