@@ -182,6 +182,9 @@ void fedli_admin_on_event(fedli_coord_state *c)
     case FEDL_ADMIN_DEVICE_REVOKE:
         device_revoke(c);
         return;
+    case FEDL_ADMIN_DEVICE_CERTIFY:
+        fedli_enrol_certify(c);
+        return;
     case FEDL_ADMIN_TASK_ADD:
         task_add(c);
         return;

@@ -140,6 +140,7 @@ static bool event_is_valid(const fedl_event *event)
     switch (event->admin.kind) {
     case FEDL_ADMIN_DEVICE_ADD:
     case FEDL_ADMIN_DEVICE_REVOKE:
+    case FEDL_ADMIN_DEVICE_CERTIFY:
     case FEDL_ADMIN_TASK_PAUSE:
     case FEDL_ADMIN_TASK_RESUME:
         return true;
@@ -159,6 +160,8 @@ static void device_op_stored(fedli_coord_state *c, fedli_device_op *op, fedl_sta
     }
     if (op->op.kind == FEDL_STORE_DEVICE_ENROL) {
         fedli_enrol_stored(c, op, status);
+    } else if (op->op.kind == FEDL_STORE_DEVICE_CERTIFY) {
+        fedli_enrol_certified(c, op, status);
     } else if (op->op.kind == FEDL_STORE_DEVICE_STATE && op->session_id != 0) {
         fedli_checkin_left(c, op, status);
     } else {

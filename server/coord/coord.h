@@ -44,6 +44,7 @@ typedef struct fedl_server_identity {
     uint8_t round_secret[64]; /* Ed25519, signs manifests */
     uint8_t round_public[32];
     uint8_t server_cert[FEDLI_CERT_BYTES];
+    bool ca_offline;       /* ca_secret is not here: devices wait for DEVICE_CERTIFY */
     uint8_t ca_secret[64]; /* signs device certificates at enrolment */
     uint8_t ca_public[32];
     uint8_t token_key[32]; /* keys the hash of token secrets */
@@ -104,11 +105,13 @@ typedef enum fedl_event_kind {
 } fedl_event_kind;
 
 typedef enum fedl_admin_kind {
-    FEDL_ADMIN_DEVICE_ADD = 1,    /* name, token_valid_s → device_id, token */
-    FEDL_ADMIN_DEVICE_REVOKE = 2, /* device_id */
-    FEDL_ADMIN_TASK_ADD = 3,      /* setup → task_id */
-    FEDL_ADMIN_TASK_PAUSE = 4,    /* task_id: a running attempt is aborted */
-    FEDL_ADMIN_TASK_RESUME = 5,   /* task_id */
+    FEDL_ADMIN_DEVICE_ADD = 1,     /* name, token_valid_s → device_id, token */
+    FEDL_ADMIN_DEVICE_REVOKE = 2,  /* device_id */
+    FEDL_ADMIN_TASK_ADD = 3,       /* setup → task_id */
+    FEDL_ADMIN_TASK_PAUSE = 4,     /* task_id: a running attempt is aborted */
+    FEDL_ADMIN_TASK_RESUME = 5,    /* task_id */
+    FEDL_ADMIN_DEVICE_CERTIFY = 6, /* device_id, certificate: MISMATCH when it is not exactly that
+                                      of the pending device, signed by the CA */
 } fedl_admin_kind;
 
 typedef struct fedl_admin {
@@ -119,6 +122,7 @@ typedef struct fedl_admin {
     uint32_t device_id;
     uint32_t task_id;
     const fedl_task_setup *setup;
+    uint8_t certificate[FEDLI_CERT_BYTES];
 } fedl_admin;
 
 typedef struct fedl_event {
@@ -170,11 +174,12 @@ typedef enum fedl_log_kind {
     FEDL_LOG_TASK_PAUSED = 12, /* text = reason */
     FEDL_LOG_TASK_RESUMED = 13,
     FEDL_LOG_TASK_COMPLETE = 14,
-    FEDL_LOG_STORE_FAILED = 15, /* status; it is tried again */
-    FEDL_LOG_COHORT = 16,       /* the roster is frozen: a = devices, b = ms since the choice */
-    FEDL_LOG_SURVIVORS = 17,    /* U3 is frozen: a = survivors, b = of so many with shares */
-    FEDL_LOG_ROUND_BURNT = 18,  /* text = reason, device_id = blamed or 0 */
-    FEDL_LOG_EXCLUDED = 19,     /* device_id is left out of the next attempt; text = reason */
+    FEDL_LOG_STORE_FAILED = 15,   /* status; it is tried again */
+    FEDL_LOG_COHORT = 16,         /* the roster is frozen: a = devices, b = ms since the choice */
+    FEDL_LOG_SURVIVORS = 17,      /* U3 is frozen: a = survivors, b = of so many with shares */
+    FEDL_LOG_ROUND_BURNT = 18,    /* text = reason, device_id = blamed or 0 */
+    FEDL_LOG_DEVICE_PENDING = 20, /* has enrolled, waits for its certificate */
+    FEDL_LOG_EXCLUDED = 19,       /* device_id is left out of the next attempt; text = reason */
 } fedl_log_kind;
 
 typedef struct fedl_action {

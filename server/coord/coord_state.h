@@ -293,6 +293,9 @@ void fedli_session_resend(fedli_coord_state *c, uint32_t slot, uint64_t request)
 void fedli_enrol_hello(fedli_coord_state *c, const fedli_envelope *envelope);
 void fedli_enrol_finish(fedli_coord_state *c, const fedli_envelope *envelope);
 void fedli_enrol_stored(fedli_coord_state *c, fedli_device_op *op, fedl_status status);
+/** FEDL_ADMIN_DEVICE_CERTIFY, and its STORED. */
+void fedli_enrol_certify(fedli_coord_state *c);
+void fedli_enrol_certified(fedli_coord_state *c, fedli_device_op *op, fedl_status status);
 void fedli_enrol_token_hash(const fedli_coord_state *c, uint8_t out[32],
                             const uint8_t secret[FEDLI_TOKEN_SECRET_BYTES]);
 

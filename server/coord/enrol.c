@@ -14,6 +14,10 @@
  *
  * A device that lost the answer enrols again with the same keys and gets the same answer, now or
  * after a restart; with other keys the token counts as used.
+ *
+ * When the CA's key is kept elsewhere (identity.ca_offline), ENROL makes the device PENDING: it is
+ * told to ask again, which it does by enrolling anew with the same keys, until the operator has
+ * brought its certificate back. A pending device can do nothing else.
  */
 #include "base/check.h"
 #include "coord/coord_state.h"
@@ -22,6 +26,8 @@
 #include "base/secret.h"
 
 #include <string.h>
+
+#define PENDING_RETRY_MS 5000u
 
 static const uint8_t token_personal[FEDL_PERSONAL_BYTES] = "fedl.tokh.v1";
 
@@ -77,14 +83,34 @@ static fedli_device *find_token(const fedli_coord_state *c, const uint8_t hash[3
     return found;
 }
 
-static void send_enrolled(fedli_coord_state *c, uint32_t slot, const fedl_device_record *record)
+/* A device whose certificate was signed elsewhere gets that one, also after the CA's key came here.
+ */
+static void certificate_of(const fedli_coord_state *c, uint8_t out[FEDLI_CERT_BYTES],
+                           const fedl_device_record *record)
 {
-    uint8_t bytes[FEDLI_CERT_BYTES];
+    static const uint8_t none[64];
+    const bool elsewhere = memcmp(record->cert_signature, none, sizeof none) != 0;
     fedl_cert cert = {.role = FEDL_CERT_DEVICE, .subject_id = record->device_id, .serial = 1};
     memcpy(cert.fleet_id, c->cfg.identity.fleet_id, 16);
     memcpy(cert.id_public, record->id_public, 32);
     memcpy(cert.noise_public, record->noise_public, 32);
-    fedl_cert_issue(c->crypto, bytes, &cert, c->cfg.identity.ca_secret);
+    fedl_cert_issue(c->crypto, out, &cert, elsewhere ? NULL : c->cfg.identity.ca_secret);
+    if (elsewhere) {
+        memcpy(out + FEDLI_CERT_BYTES - FEDL_SIGNATURE_BYTES, record->cert_signature,
+               FEDL_SIGNATURE_BYTES);
+    }
+}
+
+static void send_pending(fedli_coord_state *c, uint32_t slot)
+{
+    fedli_outbox_reject(c, slot, FEDL_REJECT_BUSY, PENDING_RETRY_MS,
+                        "enrolled, waits for the operator to bring its certificate");
+}
+
+static void send_enrolled(fedli_coord_state *c, uint32_t slot, const fedl_device_record *record)
+{
+    uint8_t bytes[FEDLI_CERT_BYTES];
+    certificate_of(c, bytes, record);
 
     fedl_message message = {.kind = FEDL_MESSAGE_ENROLLED};
     message.u.enrolled.device_id = record->device_id;
@@ -100,9 +126,13 @@ static void use_token(fedli_coord_state *c, uint32_t slot, const fedl_message_en
 {
     uint8_t hash[32];
     const fedli_device *known = fedli_device_find_key(c, noise_public);
-    if (known != NULL && known->record.state == FEDL_DEVICE_ACTIVE &&
-        memcmp(known->record.id_public, enrol->id_public, 32) == 0) {
+    const bool same = known != NULL && memcmp(known->record.id_public, enrol->id_public, 32) == 0;
+    if (same && known->record.state == FEDL_DEVICE_ACTIVE) {
         send_enrolled(c, slot, &known->record); /* it has proved its key; the answer was lost */
+        return;
+    }
+    if (same && known->record.state == FEDL_DEVICE_PENDING) {
+        send_pending(c, slot);
         return;
     }
     fedli_enrol_token_hash(c, hash, enrol->secret);
@@ -113,7 +143,7 @@ static void use_token(fedli_coord_state *c, uint32_t slot, const fedl_message_en
         return;
     }
     fedl_device_record record = d->record;
-    record.state = FEDL_DEVICE_ACTIVE;
+    record.state = c->cfg.identity.ca_offline ? FEDL_DEVICE_PENDING : FEDL_DEVICE_ACTIVE;
     record.token_expires_s = 0;
     memset(record.token_hash, 0, sizeof record.token_hash); /* used up */
     memcpy(record.id_public, enrol->id_public, 32);
@@ -187,15 +217,75 @@ void fedli_enrol_stored(fedli_coord_state *c, fedli_device_op *op, fedl_status s
     if (status == FEDL_OK) {
         d->record = *record;
         fedli_device_key_insert(c, d);
-        fedli_outbox_log(c, FEDL_LOG_DEVICE_ENROLLED)->device_id = record->device_id;
+        fedli_outbox_log(c, record->state == FEDL_DEVICE_PENDING ? FEDL_LOG_DEVICE_PENDING
+                                                                 : FEDL_LOG_DEVICE_ENROLLED)
+            ->device_id = record->device_id;
     }
     const fedli_session *s = fedli_session_find(c, op->session_id, &slot);
     if (s == NULL || s->pending != FEDLI_PENDING_STORE) {
         return; /* it made room for others: the device asks again */
     }
-    if (status == FEDL_OK) {
+    if (status == FEDL_OK && record->state == FEDL_DEVICE_PENDING) {
+        send_pending(c, slot);
+    } else if (status == FEDL_OK) {
         send_enrolled(c, slot, record);
     } else {
         fedli_outbox_reject(c, slot, FEDL_REJECT_INTERNAL, 1000, "the server could not store");
     }
+}
+
+/* Is it, byte for byte, the certificate that this server would have asked for? */
+static bool certificate_fits(const fedli_coord_state *c, const fedl_device_record *record,
+                             const uint8_t certificate[FEDLI_CERT_BYTES])
+{
+    uint8_t expected[FEDLI_CERT_BYTES];
+    fedl_cert cert;
+    fedl_device_record signed_record = *record;
+    memcpy(signed_record.cert_signature, certificate + FEDLI_CERT_BYTES - FEDL_SIGNATURE_BYTES,
+           FEDL_SIGNATURE_BYTES);
+    certificate_of(c, expected, &signed_record);
+    return memcmp(expected, certificate, sizeof expected) == 0 &&
+           fedl_cert_open(&cert, c->crypto, fedl_bytes_of(certificate, FEDLI_CERT_BYTES),
+                          c->cfg.identity.ca_public, 0) == FEDL_OK;
+}
+
+void fedli_enrol_certify(fedli_coord_state *c)
+{
+    const fedl_admin *admin = &c->event->admin;
+    fedli_device *d = fedli_device_find(c, admin->device_id);
+    fedli_device_op *op = NULL;
+    fedl_status status = FEDL_OK;
+    if (d == NULL) {
+        status = FEDL_ERR_NOT_FOUND;
+    } else if (d->record.state != FEDL_DEVICE_PENDING) {
+        status = FEDL_ERR_STATE;
+    } else if (!certificate_fits(c, &d->record, admin->certificate)) {
+        status = FEDL_ERR_MISMATCH;
+    } else {
+        fedl_device_record record = d->record;
+        record.state = FEDL_DEVICE_ACTIVE;
+        memcpy(record.cert_signature, admin->certificate + FEDLI_CERT_BYTES - FEDL_SIGNATURE_BYTES,
+               FEDL_SIGNATURE_BYTES);
+        op = d->op_out ? NULL : fedli_device_op_take(c, FEDL_STORE_DEVICE_CERTIFY, &record);
+        status = op == NULL ? FEDL_ERR_BUSY : FEDL_OK;
+    }
+    if (status != FEDL_OK) {
+        fedli_outbox_admin(c, admin->ticket, status, admin->device_id, 0, NULL);
+        return;
+    }
+    op->admin_ticket = admin->ticket;
+    d->op_out = true;
+}
+
+void fedli_enrol_certified(fedli_coord_state *c, fedli_device_op *op, fedl_status status)
+{
+    const fedl_device_record *record = &op->op.device;
+    fedli_device *d = fedli_device_find(c, record->device_id);
+    FEDLI_CHECK(d != NULL);
+    d->op_out = false;
+    if (status == FEDL_OK) {
+        d->record = *record;
+        fedli_outbox_log(c, FEDL_LOG_DEVICE_ENROLLED)->device_id = record->device_id;
+    }
+    fedli_outbox_admin(c, op->admin_ticket, status, record->device_id, 0, NULL);
 }

@@ -240,6 +240,7 @@ void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
     case FEDL_STORE_DEVICE_ADD:
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
+    case FEDL_STORE_DEVICE_CERTIFY:
     case FEDL_STORE_GROUP_COMMIT:
     case FEDL_STORE_ROUND_BURN:
         break;

@@ -17,6 +17,8 @@ typedef enum fedl_device_state {
     FEDL_DEVICE_ACTIVE = 2,
     FEDL_DEVICE_REVOKED = 3,
     FEDL_DEVICE_LEFT = 4,
+    FEDL_DEVICE_PENDING = 5, /* has shown its token and its keys, waits for a certificate of the CA,
+                                whose key is not here */
 } fedl_device_state;
 
 typedef enum fedl_task_state {
@@ -34,6 +36,7 @@ typedef struct fedl_device_record {
     uint64_t token_expires_s; /* UTC */
     uint8_t id_public[32];    /* ACTIVE and after */
     uint8_t noise_public[32];
+    uint8_t cert_signature[64]; /* of a certificate that was signed elsewhere; zero = none */
     uint64_t changed_s;
 } fedl_device_record;
 
@@ -65,7 +68,7 @@ typedef struct fedl_round_metrics {
 
 typedef enum fedl_store_op_kind {
     FEDL_STORE_DEVICE_ADD = 1,   /* device: state INVITED */
-    FEDL_STORE_DEVICE_ENROL = 2, /* device: state ACTIVE; the token is used up */
+    FEDL_STORE_DEVICE_ENROL = 2, /* device: state ACTIVE or PENDING; the token is used up */
     FEDL_STORE_DEVICE_STATE = 3, /* device.device_id, device.state */
     FEDL_STORE_TASK_ADD = 4,     /* task_id, name, plan_text, first model */
     FEDL_STORE_TASK_STATE = 5,   /* task_id, task_state, text = reason */
@@ -79,6 +82,7 @@ typedef enum fedl_store_op_kind {
     FEDL_STORE_ROUND_BURN = 10,  /* task_id, round, attempt, text, blamed: no attempt follows, the
                                     next round starts from the same model; masked_sum and
                                     group_state are forgotten, the charge stays */
+    FEDL_STORE_DEVICE_CERTIFY = 11, /* device.device_id, device.cert_signature: PENDING → ACTIVE */
 } fedl_store_op_kind;
 
 typedef struct fedl_store_op {

@@ -260,6 +260,9 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
     case FEDL_LOG_DEVICE_ENROLLED:
         report_device(host, action, "device.enrolled", "joined");
         break;
+    case FEDL_LOG_DEVICE_PENDING:
+        report_device(host, action, "device.pending", "waits for its certificate");
+        break;
     case FEDL_LOG_DEVICE_REVOKED:
         report_device(host, action, "device.revoked", "is revoked");
         break;

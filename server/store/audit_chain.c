@@ -62,7 +62,14 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
         break;
     case FEDL_STORE_DEVICE_ENROL:
         fedli_hex_encode(digest, op->device.id_public, 32);
-        (void)snprintf(out, room, "device %" PRIu32 " key %s", op->device.device_id, digest);
+        (void)snprintf(out, room, "device %" PRIu32 " key %s%s", op->device.device_id, digest,
+                       op->device.state == FEDL_DEVICE_PENDING ? ", waits for its certificate"
+                                                               : "");
+        break;
+    case FEDL_STORE_DEVICE_CERTIFY:
+        fedli_hex_encode(digest, op->device.cert_signature, 32);
+        (void)snprintf(out, room, "device %" PRIu32 " certificate signed elsewhere %s…",
+                       op->device.device_id, digest);
         break;
     case FEDL_STORE_DEVICE_STATE:
         (void)snprintf(out, room, "device %" PRIu32 " %s", op->device.device_id,

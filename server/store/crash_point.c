@@ -15,17 +15,17 @@
 
 /* Order: ops by their number, each with its stages, then the points of the host. */
 static const char *const point_names[] = {
-    STAGE_POINTS("device-add"),    STAGE_POINTS("device-enrol"), STAGE_POINTS("device-state"),
-    STAGE_POINTS("task-add"),      STAGE_POINTS("task-state"),   STAGE_POINTS("round-open"),
-    STAGE_POINTS("round-abort"),   STAGE_POINTS("commit"),       STAGE_POINTS("group-commit"),
-    STAGE_POINTS("round-burn"),
+    STAGE_POINTS("device-add"),    STAGE_POINTS("device-enrol"),   STAGE_POINTS("device-state"),
+    STAGE_POINTS("task-add"),      STAGE_POINTS("task-state"),     STAGE_POINTS("round-open"),
+    STAGE_POINTS("round-abort"),   STAGE_POINTS("commit"),         STAGE_POINTS("group-commit"),
+    STAGE_POINTS("round-burn"),    STAGE_POINTS("device-certify"),
 #define HOST_NAME(name, text) text,
     FEDL_CRASH_HOST_MAP(HOST_NAME)
 #undef HOST_NAME
 };
 
 #define STAGE_COUNT 3u
-#define OP_COUNT    10u
+#define OP_COUNT    11u
 #define POINT_COUNT (sizeof point_names / sizeof point_names[0])
 
 /* Index of the armed point, or −1; written before threads start. */
@@ -111,6 +111,8 @@ const char *fedl_store_op_name(fedl_store_op_kind kind)
         return "group-commit";
     case FEDL_STORE_ROUND_BURN:
         return "round-burn";
+    case FEDL_STORE_DEVICE_CERTIFY:
+        return "device-certify";
     }
     return "unknown";
 }

@@ -22,7 +22,7 @@ static fedl_status device_add(sqlite_store *store, const fedl_store_op *op)
         return FEDL_ERR_EXISTS;
     }
     if (status == FEDL_OK) {
-        status = fedli_sql_run(store->db, NULL, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?)",
+        status = fedli_sql_run(store->db, NULL, "INSERT INTO device VALUES(?, ?, ?, ?, ?, ?, NULL)",
                                "uutbbi", device->device_id, (uint32_t)FEDL_DEVICE_INVITED,
                                device->name, zero, sizeof zero, zero, sizeof zero, op->utc_s);
     }
@@ -61,11 +61,27 @@ static fedl_status device_enrol(sqlite_store *store, const fedl_store_op *op)
         status = fedli_sql_run(store->db, NULL,
                                "UPDATE device SET state = ?, id_public = ?, noise_public = ?,"
                                " changed_s = ? WHERE device_id = ?",
-                               "ubbiu", (uint32_t)FEDL_DEVICE_ACTIVE, device->id_public,
+                               "ubbiu", (uint32_t)device->state, device->id_public,
                                sizeof device->id_public, device->noise_public,
                                sizeof device->noise_public, op->utc_s, device->device_id);
     }
     return status;
+}
+
+static fedl_status device_certify(sqlite_store *store, const fedl_store_op *op)
+{
+    uint64_t state = 0;
+    fedl_status status = device_read_state(store, op->device.device_id, &state);
+    if (status == FEDL_OK && state != (uint64_t)FEDL_DEVICE_PENDING) {
+        return FEDL_ERR_STATE;
+    }
+    return status == FEDL_OK
+               ? fedli_sql_run(store->db, NULL,
+                               "UPDATE device SET state = ?, cert_signature = ?, changed_s = ?"
+                               " WHERE device_id = ?",
+                               "ubiu", (uint32_t)FEDL_DEVICE_ACTIVE, op->device.cert_signature,
+                               sizeof op->device.cert_signature, op->utc_s, op->device.device_id)
+               : status;
 }
 
 static fedl_status device_state(sqlite_store *store, const fedl_store_op *op)
@@ -158,6 +174,8 @@ static fedl_status apply_kind(sqlite_store *store, const fedl_store_op *op)
         return device_enrol(store, op);
     case FEDL_STORE_DEVICE_STATE:
         return device_state(store, op);
+    case FEDL_STORE_DEVICE_CERTIFY:
+        return device_certify(store, op);
     case FEDL_STORE_TASK_ADD:
         return task_add(store, op);
     case FEDL_STORE_TASK_STATE:

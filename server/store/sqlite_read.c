@@ -52,6 +52,9 @@ static bool device_row(sqlite3_stmt *statement, void *visit_state, fedl_status *
         *status = fedli_sql_copy(statement, 6, device.token_hash, sizeof device.token_hash);
         device.token_expires_s = fedli_sql_u64(statement, 7);
     }
+    if (*status == FEDL_OK && sqlite3_column_type(statement, 8) != SQLITE_NULL) {
+        *status = fedli_sql_copy(statement, 8, device.cert_signature, sizeof device.cert_signature);
+    }
     return *status == FEDL_OK && state->visit(state->context, &device);
 }
 
@@ -63,7 +66,8 @@ fedl_status fedli_sqlite_device_each(fedl_store *base, fedl_device_visit visit, 
     fedl_status status = fedli_sql_prepare(
         store->db, &statement,
         "SELECT d.device_id, d.state, d.name, d.id_public, d.noise_public, d.changed_s,"
-        " t.token_hash, t.expires_s FROM device d LEFT JOIN enrolment_token t USING(device_id)"
+        " t.token_hash, t.expires_s, d.cert_signature FROM device d LEFT JOIN enrolment_token t "
+        "USING(device_id)"
         " ORDER BY d.device_id");
     return status == FEDL_OK ? each(store, statement, device_row, &state)
                              : fedli_sqlite_note(store, status);

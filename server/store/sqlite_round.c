@@ -258,6 +258,7 @@ fedl_status fedli_sqlite_round_apply(sqlite_store *store, const fedl_store_op *o
     case FEDL_STORE_DEVICE_ADD:
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
+    case FEDL_STORE_DEVICE_CERTIFY:
     case FEDL_STORE_TASK_ADD:
     case FEDL_STORE_TASK_STATE:
         break;

@@ -240,5 +240,24 @@ static const char migration_4[] =
     "CREATE TRIGGER privacy_ledger_no_delete BEFORE DELETE ON privacy_ledger"
     " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;";
 
-const char *const fedli_migrations[] = {migration_1, migration_2, migration_3, migration_4};
+/*
+ * Devices whose certificate is signed elsewhere: state 5 = pending, and the signature. device is
+ * made anew as round was in migration 3.
+ */
+static const char migration_5[] =
+    "CREATE TABLE device_new("
+    " device_id INTEGER PRIMARY KEY CHECK(device_id BETWEEN 1 AND 4294967295),"
+    " state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
+    " name TEXT NOT NULL,"
+    " id_public BLOB NOT NULL CHECK(length(id_public) = 32),"
+    " noise_public BLOB NOT NULL CHECK(length(noise_public) = 32),"
+    " changed_s INTEGER NOT NULL,"
+    " cert_signature BLOB CHECK(cert_signature IS NULL OR length(cert_signature) = 64)) STRICT;"
+    "INSERT INTO device_new SELECT device_id, state, name, id_public, noise_public, changed_s, NULL"
+    " FROM device;"
+    "DROP TABLE device;"
+    "ALTER TABLE device_new RENAME TO device;";
+
+const char *const fedli_migrations[] = {migration_1, migration_2, migration_3, migration_4,
+                                        migration_5};
 const uint32_t fedli_migration_count = sizeof fedli_migrations / sizeof fedli_migrations[0];

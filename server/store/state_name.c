@@ -13,6 +13,8 @@ const char *fedl_device_state_name(fedl_device_state state)
         return "revoked";
     case FEDL_DEVICE_LEFT:
         return "left";
+    case FEDL_DEVICE_PENDING:
+        return "pending";
     }
     return "unknown";
 }

@@ -15,7 +15,7 @@ static bool name_ok(const char name[FEDL_TASK_NAME_BYTES_MAX])
 
 static bool device_state_ok(fedl_device_state state)
 {
-    return state >= FEDL_DEVICE_INVITED && state <= FEDL_DEVICE_LEFT;
+    return state >= FEDL_DEVICE_INVITED && state <= FEDL_DEVICE_PENDING;
 }
 
 static bool members_ok(const fedl_store_op *op)
@@ -76,6 +76,7 @@ static fedl_status model_check(const fedl_crypto *crypto, const fedl_store_op *o
 
 fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *op)
 {
+    static const uint8_t zero[64];
     bool ok = false;
     switch (op->kind) {
     case FEDL_STORE_DEVICE_ADD:
@@ -83,7 +84,12 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
              name_ok(op->device.name);
         break;
     case FEDL_STORE_DEVICE_ENROL:
-        ok = op->device.device_id != 0 && op->device.state == FEDL_DEVICE_ACTIVE;
+        ok = op->device.device_id != 0 &&
+             (op->device.state == FEDL_DEVICE_ACTIVE || op->device.state == FEDL_DEVICE_PENDING);
+        break;
+    case FEDL_STORE_DEVICE_CERTIFY:
+        ok = op->device.device_id != 0 &&
+             memcmp(op->device.cert_signature, zero, sizeof op->device.cert_signature) != 0;
         break;
     case FEDL_STORE_DEVICE_STATE:
         ok = op->device.device_id != 0 && device_state_ok(op->device.state);
@@ -126,6 +132,7 @@ bool fedl_store_device_may(fedl_device_state from, fedl_device_state to)
         return from == FEDL_DEVICE_ACTIVE;
     case FEDL_DEVICE_INVITED:
     case FEDL_DEVICE_ACTIVE:
+    case FEDL_DEVICE_PENDING:
         break;
     }
     return false;

@@ -19,7 +19,8 @@
 
 /** Errors: ERR_RANGE, ERR_MISMATCH (container digest). */
 FEDL_NODISCARD fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *op);
-/** May a device in state from be set to state to? Enrolment (INVITED → ACTIVE) has its own op. */
+/** May a device in state from be set to state to? Enrolment and certification have their own ops.
+ */
 bool fedl_store_device_may(fedl_device_state from, fedl_device_state to);
 /** May a task in state from be set to state to? */
 bool fedl_store_task_may(fedl_task_state from, fedl_task_state to);

@@ -112,6 +112,7 @@ static fedl_status device_add(mem_store *store, const fedl_store_op *op)
     store->devices[at] = op->device;
     memset(store->devices[at].id_public, 0, 32);
     memset(store->devices[at].noise_public, 0, 32);
+    memset(store->devices[at].cert_signature, 0, sizeof store->devices[at].cert_signature);
     store->devices[at].changed_s = op->utc_s;
     store->device_count++;
     return FEDL_OK;
@@ -126,11 +127,26 @@ static fedl_status device_enrol(mem_store *store, const fedl_store_op *op)
     if (device->state != FEDL_DEVICE_INVITED) {
         return FEDL_ERR_STATE;
     }
-    device->state = FEDL_DEVICE_ACTIVE;
+    device->state = op->device.state;
     memset(device->token_hash, 0, sizeof device->token_hash);
     device->token_expires_s = 0;
     memcpy(device->id_public, op->device.id_public, 32);
     memcpy(device->noise_public, op->device.noise_public, 32);
+    device->changed_s = op->utc_s;
+    return FEDL_OK;
+}
+
+static fedl_status device_certify(mem_store *store, const fedl_store_op *op)
+{
+    fedl_device_record *device = fedli_mem_device_find(store, op->device.device_id);
+    if (device == NULL) {
+        return FEDL_ERR_NOT_FOUND;
+    }
+    if (device->state != FEDL_DEVICE_PENDING) {
+        return FEDL_ERR_STATE;
+    }
+    device->state = FEDL_DEVICE_ACTIVE;
+    memcpy(device->cert_signature, op->device.cert_signature, sizeof device->cert_signature);
     device->changed_s = op->utc_s;
     return FEDL_OK;
 }
@@ -211,6 +227,8 @@ static fedl_status apply_kind(mem_store *store, const fedl_store_op *op)
         return device_enrol(store, op);
     case FEDL_STORE_DEVICE_STATE:
         return device_state(store, op);
+    case FEDL_STORE_DEVICE_CERTIFY:
+        return device_certify(store, op);
     case FEDL_STORE_TASK_ADD:
         return task_add(store, op);
     case FEDL_STORE_TASK_STATE:

@@ -211,6 +211,7 @@ fedl_status fedli_mem_round_apply(mem_store *store, const fedl_store_op *op)
     case FEDL_STORE_DEVICE_ADD:
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
+    case FEDL_STORE_DEVICE_CERTIFY:
     case FEDL_STORE_TASK_ADD:
     case FEDL_STORE_TASK_STATE:
         break;

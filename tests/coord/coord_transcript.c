@@ -40,7 +40,9 @@ void world_note_log(world *w, const fedl_action *a)
     w->log_counts[a->log_kind]++;
     switch (a->log_kind) {
     case FEDL_LOG_DEVICE_ENROLLED:
-        (void)snprintf(text, sizeof text, "device %u enrolled", a->device_id);
+    case FEDL_LOG_DEVICE_PENDING:
+        (void)snprintf(text, sizeof text, "device %u %s", a->device_id,
+                       a->log_kind == FEDL_LOG_DEVICE_ENROLLED ? "enrolled" : "is pending");
         break;
     case FEDL_LOG_DEVICE_REVOKED:
         (void)snprintf(text, sizeof text, "device %u revoked", a->device_id);

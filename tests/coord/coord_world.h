@@ -102,7 +102,7 @@ typedef struct world {
     uint32_t opened_attempt[16]; /* stored, by task id, of the running round */
     uint32_t opened_round[16];
     uint32_t version[16];
-    uint32_t log_counts[FEDL_LOG_STORE_FAILED + 1];
+    uint32_t log_counts[32];
     fedl_status last_refusal;
 
     char transcript[1u << 16];

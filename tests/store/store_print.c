@@ -37,6 +37,8 @@ static bool print_device(void *context, const fedl_device_record *device)
     hash_u64(state, device->token_expires_s);
     scene_crypto()->hash_update(&state->hash, device->id_public, 32);
     scene_crypto()->hash_update(&state->hash, device->noise_public, 32);
+    scene_crypto()->hash_update(&state->hash, device->cert_signature,
+                                sizeof device->cert_signature);
     hash_u64(state, device->changed_s);
     return true;
 }

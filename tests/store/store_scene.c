@@ -48,6 +48,14 @@ fedl_store_op scene_device_state(uint32_t device_id, fedl_device_state state)
     return op;
 }
 
+fedl_store_op scene_device_certify(uint32_t device_id)
+{
+    fedl_store_op op = {.kind = FEDL_STORE_DEVICE_CERTIFY, .utc_s = 3500 + device_id};
+    op.device.device_id = device_id;
+    memset(op.device.cert_signature, (int)(64 + device_id), sizeof op.device.cert_signature);
+    return op;
+}
+
 static void fill(uint8_t *out, size_t size, uint32_t seed)
 {
     for (size_t i = 0; i < size; i++) {
@@ -194,7 +202,7 @@ fedl_store_op scene_commit_version(store_scene *scene, uint32_t task_id, uint32_
 
 uint32_t scene_history_count(void)
 {
-    return 25;
+    return 28;
 }
 
 fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
@@ -248,6 +256,15 @@ fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
         return scene_round_open(scene, 1, 5, 1);
     case 23:
         return scene_group_commit(scene, 1, 5, 1);
+    case 24:
+        return scene_device_add(9, "nine");
+    case 25: {
+        fedl_store_op op = scene_device_enrol(9);
+        op.device.state = FEDL_DEVICE_PENDING;
+        return op;
+    }
+    case 26:
+        return scene_device_certify(9);
     default:
         return scene_device_state(2, FEDL_DEVICE_REVOKED);
     }

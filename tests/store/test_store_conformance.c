@@ -72,6 +72,32 @@ static void devices_follow_their_states(void **state)
     assert_int_equal(seen, 1);
 }
 
+static void a_pending_device_gets_one_certificate(void **state)
+{
+    world *w = *state;
+    fedl_store_op enrol = scene_device_enrol(1);
+    enrol.device.state = FEDL_DEVICE_PENDING;
+    world_refuse(w, scene_device_certify(1), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(world_apply(w, scene_device_add(1, "one")), FEDL_OK);
+    world_refuse(w, scene_device_certify(1), FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, enrol), FEDL_OK);
+    world_refuse(w, enrol, FEDL_ERR_STATE);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_LEFT), FEDL_ERR_STATE);
+    world_refuse(w, scene_device_state(1, FEDL_DEVICE_ACTIVE), FEDL_ERR_STATE);
+    fedl_store_op none = scene_device_certify(1);
+    memset(none.device.cert_signature, 0, sizeof none.device.cert_signature);
+    world_refuse(w, none, FEDL_ERR_RANGE);
+    assert_int_equal(world_apply(w, scene_device_certify(1)), FEDL_OK);
+    world_refuse(w, scene_device_certify(1), FEDL_ERR_STATE);
+    /* One that nobody certified can still be shut out. */
+    assert_int_equal(world_apply(w, scene_device_add(2, "two")), FEDL_OK);
+    enrol = scene_device_enrol(2);
+    enrol.device.state = FEDL_DEVICE_PENDING;
+    assert_int_equal(world_apply(w, enrol), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_device_state(2, FEDL_DEVICE_REVOKED)), FEDL_OK);
+    world_refuse(w, scene_device_certify(2), FEDL_ERR_STATE);
+}
+
 static bool token_is_gone(void *context, const fedl_device_record *device)
 {
     static const uint8_t zero[32];
@@ -222,11 +248,17 @@ static void audit_rows_say_what_happened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_CASE(an_empty_store_is_empty),      WORLD_CASE(both_stores_tell_the_same_history),
-        WORLD_CASE(devices_follow_their_states),  WORLD_CASE(a_token_goes_with_its_use),
-        WORLD_CASE(tasks_follow_their_states),    WORLD_CASE(attempts_count_up),
-        WORLD_CASE(a_round_commits_once),         WORLD_CASE(ops_out_of_range_are_refused),
-        WORLD_CASE(models_are_read_whole_or_not), WORLD_CASE(audit_rows_say_what_happened),
+        WORLD_CASE(an_empty_store_is_empty),
+        WORLD_CASE(both_stores_tell_the_same_history),
+        WORLD_CASE(devices_follow_their_states),
+        WORLD_CASE(a_token_goes_with_its_use),
+        WORLD_CASE(a_pending_device_gets_one_certificate),
+        WORLD_CASE(tasks_follow_their_states),
+        WORLD_CASE(attempts_count_up),
+        WORLD_CASE(a_round_commits_once),
+        WORLD_CASE(ops_out_of_range_are_refused),
+        WORLD_CASE(models_are_read_whole_or_not),
+        WORLD_CASE(audit_rows_say_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

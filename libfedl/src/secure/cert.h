@@ -31,7 +31,8 @@ typedef struct fedl_cert {
     uint64_t not_after_s; /* UTC seconds; 0 = no end */
 } fedl_cert;
 
-/** Writes body and signature. ca_secret: Ed25519, FEDL_SIGN_SECRET_BYTES. */
+/** Writes body and signature. ca_secret: Ed25519, FEDL_SIGN_SECRET_BYTES; NULL leaves the
+ * signature zero, for one that was made elsewhere. */
 void fedl_cert_issue(const fedl_crypto *crypto, uint8_t out[FEDLI_CERT_BYTES],
                      const fedl_cert *cert, const uint8_t ca_secret[64]);
 /**
