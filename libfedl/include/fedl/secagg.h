@@ -119,7 +119,8 @@ void fedl_site_policy_default(fedl_site_policy *policy);
     X(CONFIRM_FORM, 35, "the confirmations are malformed")                                         \
     X(CONFIRM_FEW, 36, "too few neighbours confirm the same sets of survivors")                    \
     X(STATE_LOST, 37, "the state of this attempt is lost")                                         \
-    X(HELPER, 38, "the helper's certificate is not good")
+    X(HELPER, 38, "the helper's certificate is not good")                                          \
+    X(COHORT_LARGE, 39, "more devices than the plan's ring has room for")
 
 typedef enum fedl_refusal {
     FEDL_REFUSAL_NONE = 0,
