@@ -194,8 +194,10 @@ void fedli_group_fail(fedli_group_state *g, const char *reason, uint32_t blamed,
 {
     g->burnt = g->phase == FEDL_GROUP_CONFIRMING || g->phase == FEDL_GROUP_UNMASKING;
     g->reason = reason;
-    g->blamed = blamed != 0 ? blamed : g->blamed;
-    g->blamed_other = blamed_other;
+    if (blamed != 0) { /* else whoever is suspected of wrong shares */
+        g->blamed = blamed;
+        g->blamed_other = blamed_other;
+    }
     wipe_secrets(g);
     fedli_group_enter(g, FEDL_GROUP_FAILED, 0);
 }

@@ -8,9 +8,9 @@
  *   u ∈ U2 ∖ U3  d_u → SeedBox opens → per neighbour v ∈ U3 the seed s_uv. v has added it if u has
  *                the larger id and subtracted it otherwise: here it is the other way round.
  *
- * A wrong share is its sender's fault: dropped, the sender named. Good shares that make a wrong
- * secret are its owner's fault, who made shares, tags and commitment: the round is burnt, the owner
- * named. Shares of the other kind than the one asked for can't pass: its tags were wiped with U3.
+ * A wrong share is dropped, and its two ends are noted. Good shares that make a wrong secret are
+ * their owner's fault, who made shares, tags and commitment: the round is burnt, the owner named.
+ Shares of the other kind than the one asked for can't pass: its tags were wiped with U3.
  */
 #include "coord/group_state.h"
 
@@ -111,6 +111,34 @@ static bool recover(fedli_group_state *g, uint32_t owner)
     return true;
 }
 
+/* A share does not fit its tag: the sender has changed it, or the owner has made a wrong tag. One
+ * such pair says no more than a complaint does. With more of them the device that is an end of most
+ * is the liar, as long as it is alone in that. */
+static void note_wrong(fedli_group_state *g, uint32_t sender, uint32_t owner)
+{
+    uint32_t most = 0;
+    uint32_t most_at = 0;
+    bool alone = false;
+    fedli_group_at(g, sender)->wrong++;
+    fedli_group_at(g, owner)->wrong++;
+    g->wrong_count++;
+    if (g->wrong_count == 1) {
+        g->blamed = fedli_group_at(g, sender)->device_id;
+        g->blamed_other = fedli_group_at(g, owner)->device_id;
+        return;
+    }
+    for (uint32_t p = 0; p < g->n; p++) {
+        const uint32_t wrong = fedli_group_at(g, p)->wrong;
+        alone = wrong > most || (alone && wrong != most);
+        most_at = wrong > most ? p : most_at;
+        most = wrong > most ? wrong : most;
+    }
+    if (alone) {
+        g->blamed = fedli_group_at(g, most_at)->device_id;
+        g->blamed_other = 0;
+    }
+}
+
 /* One share of a whole UNMASK. False: the attempt has failed. */
 static bool take_share(fedli_group_state *g, uint32_t sender, uint32_t owner, uint8_t *share)
 {
@@ -125,9 +153,7 @@ static bool take_share(fedli_group_state *g, uint32_t sender, uint32_t owner, ui
         fedli_wipe(share, FEDLI_SHARE_BYTES);
     }
     if (!good) {
-        const uint32_t sender_id = fedli_group_at(g, sender)->device_id;
-        g->wrong_count++;
-        g->blamed = g->blamed == 0 || sender_id < g->blamed ? sender_id : g->blamed;
+        note_wrong(g, sender, owner);
         return true;
     }
     if (m->known) {

@@ -60,12 +60,10 @@ static void checksum(const fedl_crypto *crypto, uint8_t out[CHECKSUM_BYTES],
     fedli_wipe(digest, sizeof digest);
 }
 
-/* All ones when a == b (both < 256), else 0. The volatile bit hides from the compiler that there
- * are two cases only: clang makes branches of them. */
+/* All ones when a == b (both < 256), else 0. */
 static uint32_t mask_of_equal(uint32_t a, uint32_t b)
 {
-    const volatile uint32_t equal = ((a ^ b) - 1u) >> 31;
-    return (uint32_t)0 - equal;
+    return (uint32_t)0 - (((a ^ b) - 1u) >> 31);
 }
 
 static char letter_of(uint32_t value)
