@@ -5,11 +5,13 @@
 
 #include "admin_client.h"
 
+#define FEDL_POSITIONAL_MAX 65 /* a plan and an override of each key, more or less */
+
 /* Everything a command line can say; what a command does not use must not be given. */
 typedef struct fedl_arguments {
     const char *home;
     bool json;
-    const char *positional[2]; /* after the command's words */
+    const char *positional[FEDL_POSITIONAL_MAX]; /* after the command's words */
     int positional_count;
     const char *task;
     const char *version;
@@ -34,6 +36,7 @@ int fedl_cmd_status(const fedl_arguments *arguments);
 int fedl_cmd_device_add(const fedl_arguments *arguments);
 int fedl_cmd_device_list(const fedl_arguments *arguments);
 int fedl_cmd_device_revoke(const fedl_arguments *arguments);
+int fedl_cmd_plan_check(const fedl_arguments *arguments);
 int fedl_cmd_task_add(const fedl_arguments *arguments);
 int fedl_cmd_task_list(const fedl_arguments *arguments);
 int fedl_cmd_task_show(const fedl_arguments *arguments);

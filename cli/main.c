@@ -16,6 +16,8 @@ static const fedl_command commands[] = {
     {"device list", "", "all devices and when they were last seen", 0, 0, "", fedl_cmd_device_list},
     {"device revoke", "DEVICE", "shut a device out, at once and for good", 1, 1, "",
      fedl_cmd_device_revoke},
+    {"plan check", "PLAN [SECTION.KEY=VALUE …]", "is a plan safe, and what does it cost?", 1,
+     FEDL_POSITIONAL_MAX, "", fedl_cmd_plan_check},
     {"task add", "PLAN", "start a task from a plan file", 1, 1, "", fedl_cmd_task_add},
     {"task list", "", "all tasks and where they stand", 0, 0, "", fedl_cmd_task_list},
     {"task show", "[TASK]", "one task with its plan", 0, 1, "t", fedl_cmd_task_show},
@@ -61,6 +63,7 @@ static void help(FILE *out)
                        "\nfirst steps:\n"
                        "  fedl-server init --home srv && fedl-server run --home srv &\n"
                        "  fedl --home srv device add pump-17\n"
+                       "  fedl plan check plan.ini\n"
                        "  fedl --home srv task add plan.ini && fedl --home srv task watch\n");
 }
 

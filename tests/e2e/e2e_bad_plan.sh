@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Wrong plans: fedl task add and fedl-sim run say the line and what was expected; no task appears, and
-# the good plan runs afterwards.
+# Wrong plans: fedl task add, fedl plan check and fedl-sim run say the line and what was expected; no task
+# appears, and the good plan runs afterwards.
 . "${SOURCE:?}/tests/e2e/lib.sh"
 . "$SOURCE/tests/e2e/bad.sh"
 make_data 200
@@ -12,8 +12,9 @@ start_server || fail "the server did not start"
 line_of() { # TEXT: its line in the wrong plan
   grep -n -m 1 -e "$1" "$box/wrong.ini" | cut -d: -f1
 }
-both() { # PATTERN…: both programs refuse the plan with these words
+both() { # PATTERN…: all programs refuse the plan with these words
   refused_with 5 "$@" -- "$BIN/fedl" --home "$box/server" task add "$box/wrong.ini"
+  refused_with 5 "$@" -- "$BIN/fedl" plan check "$box/wrong.ini"
   refused "$@" -- "$BIN/fedl-sim" run "$box/wrong.ini" --quiet
   [ -z "$(fedl --json task list)" ] || fail "a wrong plan made a task"
 }
@@ -38,6 +39,8 @@ wrong 's/^mode .*/mode = helper/'
 both "wrong.ini:$(line_of helper)" helper 'not there yet' 'road map'
 wrong 's/^mode .*/mode = masked\nmin_cohort = 5/'
 both "wrong.ini:$(line_of min_cohort)" 'min_cohort .* above clients'
+wrong 's/^mode .*/mode = masked\nstep_dropout = 40%/'
+both "wrong.ini:$(line_of step_dropout)" 'use step_dropout = 24.9%'
 wrong '/^rounds/d'
 both wrong.ini rounds
 wrong '/^name/a name = twice'

@@ -5,8 +5,10 @@
 #include "fedl/secagg.h"
 #include "planner/finder.h"
 #include "planner/params_row.h"
+#include "secagg/params.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint32_t bands[FEDLI_PARAMS_BAND_COUNT + 1] = FEDLI_PARAMS_BANDS;
@@ -111,12 +113,51 @@ static void a_server_that_picks_the_vanished_cannot_part_the_ring(void **state)
     assert_true(worst_curious > -40 && worst_curious < -20);
 }
 
+/* docs/plan.md shows ten rows. */
+static void the_page_shows_the_table(void **state)
+{
+    (void)state;
+    FILE *page = fopen(FEDL_SOURCE_DIR "/docs/plan.md", "r");
+    char line[512];
+    uint32_t seen = 0;
+    assert_non_null(page);
+    while (fgets(line, sizeof line, page) != NULL) {
+        unsigned thousands = 0;
+        unsigned rest = 0;
+        double gamma = 0;
+        double delta = 0;
+        unsigned k[2];
+        unsigned t[2];
+        const char *columns = strstr(line, " %") != NULL ? strchr(line + 1, '|') : NULL;
+        const int parts = sscanf(line, "| %u,%u", &thousands, &rest);
+        if (columns == NULL || parts < 1 ||
+            sscanf(columns, "| %lf %% | %lf %% | %u / %u | %u / %u", &gamma, &delta, &k[0], &t[0],
+                   &k[1], &t[1]) != 6) {
+            continue;
+        }
+        const uint32_t n = parts == 2 ? thousands * 1000u + rest : thousands;
+        for (uint32_t i = 0; i < 2; i++) {
+            fedli_params params;
+            assert_int_equal(fedli_params_for(&params, n, (uint32_t)lround(10 * gamma),
+                                              (uint32_t)lround(10 * delta),
+                                              i == 0 ? FEDL_TRUST_CURIOUS : FEDL_TRUST_ACTIVE),
+                             FEDL_OK);
+            assert_int_equal(params.k, k[i]);
+            assert_int_equal(params.t, t[i]);
+        }
+        seen++;
+    }
+    (void)fclose(page);
+    assert_int_equal(seen, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sorted_and_sound),
         cmocka_unit_test(rows_are_what_the_finder_says),
         cmocka_unit_test(what_is_missing_does_not_exist),
+        cmocka_unit_test(the_page_shows_the_table),
         cmocka_unit_test(a_server_that_picks_the_vanished_cannot_part_the_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

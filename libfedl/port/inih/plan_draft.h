@@ -34,7 +34,6 @@ typedef struct plan_draft {
     uint32_t sigma_q16;
     uint32_t quantile_permille;
     double epsilon;
-    double delta;
 } plan_draft;
 
 void plan_draft_init(plan_draft *draft, fedl_task_config *config, fedl_data_config *data,

@@ -67,6 +67,7 @@ typedef struct fedl_task_config {
     fedl_round_config round;
     fedl_data_config data;
     fedl_experiment_config experiment;
+    double privacy_delta; /* that the budget was made with; for reports, as plan.privacy holds ρ */
     char data_text[FEDL_PLAN_DATA_BYTES_MAX];
 } fedl_task_config;
 

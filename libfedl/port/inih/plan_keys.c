@@ -59,7 +59,7 @@ const plan_key plan_keys[] = {
     {"privacy", "mode", PLAN_CHOICE, "none=1", "distributed|central", "none", TASK(plan.privacy.mode), "Differential privacy; `none` is the only mode so far."},
     {"privacy", "sigma", PLAN_Q16, "0.0625", "256", "=required with a mode", DRAFT(sigma_q16), "Standard deviation of the noise in steps of 2^update_exp: of each device (at least 2) or, with a trusted server, of the sum."},
     {"privacy", "epsilon", PLAN_REAL, "0.001", "1000", "=required with a mode", DRAFT(epsilon), "Budget of the whole task: no round begins that would take it beyond (epsilon, delta)-differential privacy of a device."},
-    {"privacy", "delta", PLAN_REAL, "0.000000000001", "0.1", "0.000001", DRAFT(delta), "The delta that goes with epsilon; far below one in the number of devices."},
+    {"privacy", "delta", PLAN_REAL, "0.000000000001", "0.1", "0.000001", TASK(privacy_delta), "The delta that goes with epsilon; far below one in the number of devices."},
     {"privacy", "rotate", PLAN_CHOICE, "yes=1|no=0", NULL, "=yes where each device adds noise", TASK(plan.privacy.rotate), "Spread each update evenly over its coordinates before it is rounded, so that fewer are cut."},
     {"privacy", "adaptive_clip", PLAN_CHOICE, "no=0", "yes", "no", TASK(plan.privacy.adaptive_clip), "Let the clip norm follow the devices' norms."},
     {"privacy", "quantile", PLAN_PERCENT, "0.1%", "99.9%", "50%", DRAFT(quantile_permille), "adaptive_clip: the share of devices that are not clipped."},

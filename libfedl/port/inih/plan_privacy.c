@@ -28,7 +28,8 @@ void plan_privacy_finish(plan_draft *draft)
     privacy->sigma2_q8 = (uint32_t)(sigma2_q32 >> 24);
     privacy->quantile_permille =
         privacy->adaptive_clip ? (uint16_t)draft->quantile_permille : (uint16_t)0;
-    privacy->rho_budget = fedl_zcdp_units_down(fedl_zcdp_rho(draft->epsilon, draft->delta));
+    privacy->rho_budget =
+        fedl_zcdp_units_down(fedl_zcdp_rho(draft->epsilon, draft->config->privacy_delta));
 }
 
 /* The coarsest grid on which the clip norm is short enough for exact bounds. */

@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# fedl plan check: no server, a verdict in words or JSON, an exit status that scripts can use.
+. "${SOURCE:?}/tests/e2e/lib.sh"
+
+example=$SOURCE/examples/fashion-mnist/plan.ini
+check() { # OVERRIDE…: JSON
+  "$BIN/fedl" --home "$box/nowhere" --json plan check "$example" "$@"
+}
+is() { # FIELD VALUE OVERRIDE…
+  name=$1
+  value=$2
+  shift 2
+  got=$(check "$@" | sed -n "s/.*\"$name\":\"\{0,1\}\([^,\"}]*\).*/\1/p")
+  [ "$got" = "$value" ] || fail "$name is '$got', not '$value' with: $*"
+}
+
+is safe true aggregation.mode=plain
+is aggregation plain aggregation.mode=plain
+is vector_bytes 101888 aggregation.mode=plain
+masked="aggregation.mode=masked aggregation.w_max=1 aggregation.w_unit=0 aggregation.ring_bits=32"
+# shellcheck disable=SC2086
+{
+  is graph complete $masked
+  is k 9 $masked
+  is t 6 $masked
+  is vanish_max 3 $masked
+  big="$masked round.clients=1000 round.select=1000 aggregation.clients_max=1000 round.pool=1000 experiment.clients=1000 round.min_reports=500"
+  is graph ring $big
+  is k 70 $big # the band from 1000 to 1999; 66 would do for 1000 alone
+  is t 52 $big
+  is vanish_max 50 $big
+  is k 94 $big aggregation.trust=active
+}
+
+"$BIN/fedl" plan check "$example" $masked >"$box/words" || fail "the example is refused"
+for word in 'complete: 9 neighbours each, 6 of them unmask' '3 of 10 after training' \
+  'trust = curious: a lying server' 'privacy .*none'; do
+  grep -q "$word" "$box/words" || fail "no '$word' in: $(cat "$box/words")"
+done
+"$BIN/fedl" plan check "$example" $masked aggregation.trust=active >"$box/words"
+grep -q 'against a server that lies' "$box/words" || fail "no word about trust = active"
+"$BIN/fedl" plan check "$example" aggregation.mode=plain >"$box/words"
+grep -q "it sees each device's update" "$box/words" || fail "no word about plain"
+
+if check $masked aggregation.min_cohort=2 >"$box/json" 2>"$box/err"; then
+  fail "min_cohort = 2 is accepted"
+fi
+grep -q '"safe":false,.*"reason":".*from 3 to 65535' "$box/json" || fail "no reason: $(cat "$box/json")"
+code=0
+"$BIN/fedl" plan check "$example" $masked aggregation.step_dropout=40% 2>"$box/err" || code=$?
+[ "$code" -eq 5 ] || fail "exit status $code, not 5"
+grep -q 'use step_dropout = 39.9%' "$box/err" || fail "no nearest good value: $(cat "$box/err")"
+code=0
+"$BIN/fedl" plan check 2>"$box/err" || code=$?
+[ "$code" -eq 2 ] || fail "exit status $code, not 2"
+
+# The page shows what the program says (the memory of the server is any).
+(cd "$SOURCE" && "$BIN/fedl" plan check examples/fashion-mnist/plan.ini aggregation.mode=masked) |
+  sed '/^server/d' >"$box/said"
+sed -n '/^\$ fedl plan check/,/^```/p' "$SOURCE/docs/plan.md" | sed '/^\$/d; /^```/d; /^server/d' >"$box/shown"
+cmp -s "$box/said" "$box/shown" || fail "docs/plan.md shows another report: $(diff "$box/said" "$box/shown")"
