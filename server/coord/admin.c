@@ -147,8 +147,12 @@ static void task_pause(fedli_coord_state *c, fedli_task *t)
         break;
     case FEDL_PHASE_IDLE: /* about to be paused or complete: its STORED event answers */
     case FEDL_PHASE_OPENING:
+    case FEDL_PHASE_FREEZING: /* from the commit point on the sum is finished, or burnt */
+    case FEDL_PHASE_UNMASKING:
+    case FEDL_PHASE_COMPUTING:
     case FEDL_PHASE_COMMITTING:
     case FEDL_PHASE_ABORTING:
+    case FEDL_PHASE_BURNING:
         break;
     }
 }

@@ -8,6 +8,10 @@
  * step, by session slot: TASK for those who were chosen, WAIT for those who were not or whose time
  * is over.
  *
+ * In a masked attempt TASK is of use until the roster is frozen; who comes later waits for the next
+ * attempt (but see masked.c about restarts). Parked GETs (item_exchange.c) are answered by the same
+ * sweep.
+ *
  * Rejected: a timer heap over the parked requests. The sweep is needed for waking members anyway,
  * and ends of polls fall on a grid of 128 ms, so that it runs at most eight times a second.
  */
@@ -21,16 +25,25 @@
 #define RETRY_POLLED_MS 100u  /* after a long-poll: come back at once */
 #define RETRY_IDLE_MS   1000u /* no long-poll wanted, or no task to do */
 
+/* Until when this device may take up the attempt of a task; 0: it may not. */
+static fedl_instant_ns task_until_ns(fedli_task *t, uint32_t device_id)
+{
+    const fedli_member *m = fedli_task_member(t, device_id);
+    if (m == NULL) {
+        return 0;
+    }
+    if (fedli_task_is_masked(t)) {
+        return fedli_masked_task_until_ns(t, device_id);
+    }
+    return t->phase == FEDL_PHASE_RUNNING && m->state == FEDLI_MEMBER_CHOSEN ? t->timer_ns : 0;
+}
+
 /* The task in which device is to train now. */
 static fedli_task *task_to_train(const fedli_coord_state *c, uint32_t device_id)
 {
     for (uint32_t i = 0; i < c->task_count; i++) {
-        fedli_task *t = c->tasks[i];
-        if (t->phase == FEDL_PHASE_RUNNING && c->now_ns < t->timer_ns) {
-            const fedli_member *m = fedli_task_member(t, device_id);
-            if (m != NULL && m->state == FEDLI_MEMBER_CHOSEN) {
-                return t;
-            }
+        if (c->now_ns < task_until_ns(c->tasks[i], device_id)) {
+            return c->tasks[i];
         }
     }
     return NULL;
@@ -82,11 +95,12 @@ static bool is_news(const fedli_coord_state *c, const fedli_session *s)
     return offered != NULL && fedli_load_u64(offered->model.digest) != s->offered;
 }
 
-static void send_task(fedli_coord_state *c, uint32_t slot, const fedli_task *t)
+static void send_task(fedli_coord_state *c, uint32_t slot, fedli_task *t)
 {
     fedl_message message = {.kind = FEDL_MESSAGE_TASK};
     fedl_message_task *task = &message.u.task;
-    const fedl_instant_ns left_ms = (t->timer_ns - c->now_ns + 999999) / 1000000;
+    const fedl_instant_ns until_ns = task_until_ns(t, c->sessions[slot].device_id);
+    const fedl_instant_ns left_ms = (until_ns - c->now_ns + 999999) / 1000000;
     task->task_id = t->task_id;
     task->round = t->round;
     task->attempt = t->attempt;
@@ -118,10 +132,11 @@ static void send_wait(fedli_coord_state *c, uint32_t slot, uint32_t retry_after_
     fedli_outbox_reply(c, slot, &message);
 }
 
-static void park(fedli_coord_state *c, uint32_t slot, uint32_t wait_ms)
+void fedli_checkin_park(fedli_coord_state *c, uint32_t slot, fedli_pending pending,
+                        uint32_t wait_ms)
 {
     fedli_session *s = &c->sessions[slot];
-    s->pending = FEDLI_PENDING_POLL;
+    s->pending = pending;
     s->wait_now = false;
     s->poll_until_ns = fedli_after_ms(c->now_ns, wait_ms);
     if (wait_ms >= 1000u) {
@@ -153,7 +168,7 @@ void fedli_checkin_on_message(fedli_coord_state *c, uint32_t slot,
     s->have_task_id = checkin->have_task_id;
     memcpy(s->have_digest, checkin->have_digest, sizeof s->have_digest);
     fedli_device *d = fedli_device_find(c, s->device_id);
-    const fedli_task *t = task_to_train(c, s->device_id);
+    fedli_task *t = task_to_train(c, s->device_id);
     if (t != NULL) {
         send_task(c, slot, t);
         return;
@@ -168,7 +183,7 @@ void fedli_checkin_on_message(fedli_coord_state *c, uint32_t slot,
         send_wait(c, slot, RETRY_IDLE_MS);
         return;
     }
-    park(c, slot, wait_ms);
+    fedli_checkin_park(c, slot, FEDLI_PENDING_POLL, wait_ms);
 }
 
 void fedli_checkin_on_leave(fedli_coord_state *c, uint32_t slot)
@@ -230,7 +245,7 @@ void fedli_checkin_sweep_request(fedli_coord_state *c)
 static void sweep_session(fedli_coord_state *c, uint32_t slot, bool running)
 {
     fedli_session *s = &c->sessions[slot];
-    const fedli_task *t = task_to_train(c, s->device_id);
+    fedli_task *t = task_to_train(c, s->device_id);
     if (t != NULL) {
         send_task(c, slot, t);
     } else if (s->wait_now) {
@@ -252,14 +267,22 @@ void fedli_checkin_sweep(fedli_coord_state *c)
     const bool running = any_task_running(c);
     while (c->sweep_active) {
         for (; c->sweep_next < c->cfg.sessions_max; c->sweep_next++) {
-            if (c->sessions[c->sweep_next].pending != FEDLI_PENDING_POLL) {
+            const fedli_session *s = &c->sessions[c->sweep_next];
+            const bool gets = s->pending == FEDLI_PENDING_GET;
+            if (!gets && s->pending != FEDLI_PENDING_POLL) {
                 continue;
             }
-            if (!fedli_outbox_has_room(c, FEDLI_ACTIONS_WAKE, FEDLI_ENVELOPE_TASK_BYTES_MAX)) {
+            const size_t bytes = gets ? s->get.bytes_max + FEDLI_ENVELOPE_PART_OVERHEAD_BYTES
+                                      : FEDLI_ENVELOPE_TASK_BYTES_MAX;
+            if (!fedli_outbox_has_room(c, FEDLI_ACTIONS_WAKE, bytes)) {
                 c->more = true;
                 return;
             }
-            sweep_session(c, c->sweep_next, running);
+            if (gets) {
+                fedli_item_sweep(c, c->sweep_next);
+            } else {
+                sweep_session(c, c->sweep_next, running);
+            }
         }
         c->sweep_active = false;
         if (c->sweep_again) {

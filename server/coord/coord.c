@@ -190,6 +190,17 @@ static bool find_ticket(fedli_coord_state *c, uint64_t ticket, fedli_device_op *
     return false;
 }
 
+/* The task whose computation has this ticket. */
+static fedli_task *find_compute(const fedli_coord_state *c, uint64_t ticket)
+{
+    for (uint32_t i = 0; ticket != 0 && i < c->task_count; i++) {
+        if (c->tasks[i]->masked.compute_ticket == ticket) {
+            return c->tasks[i];
+        }
+    }
+    return NULL;
+}
+
 static void on_stored(fedli_coord_state *c, fedli_device_op *op, fedli_task *t)
 {
     if (op != NULL) {
@@ -225,6 +236,12 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
     if (event->kind == FEDL_EVENT_STORED && !find_ticket(c, event->ticket, &op, &t)) {
         return FEDL_ERR_STATE;
     }
+    if (event->kind == FEDL_EVENT_COMPUTED) {
+        t = find_compute(c, event->ticket);
+        if (t == NULL) {
+            return FEDL_ERR_STATE;
+        }
+    }
     fedli_outbox_begin(c, event, actions);
     run_timers(c);
     switch (event->kind) {
@@ -243,6 +260,7 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
         fedli_admin_on_event(c);
         break;
     case FEDL_EVENT_COMPUTED:
+        fedli_masked_computed(c, t);
         break;
     }
     fedli_pool_try_open(c);
@@ -274,7 +292,12 @@ void fedl_coord_deinit(fedl_coord *coord)
         fedli_task *t = c->tasks[i];
         fedl_accum_clear(&t->accum);
         fedli_wipe(t->staging, (size_t)t->slot_count * t->accum.vector_bytes);
-        fedli_wipe(t->hashes, (size_t)t->slot_count * sizeof *t->hashes);
+        if (t->masked.begun) {
+            fedl_group_end(&t->masked.group);
+        }
+        if (t->hashes != NULL) {
+            fedli_wipe(t->hashes, (size_t)t->slot_count * sizeof *t->hashes);
+        }
     }
     fedli_wipe(c->sessions, (size_t)c->cfg.sessions_max * sizeof *c->sessions);
     fedli_wipe(c->plain, FEDLI_NOISE_MESSAGE_BYTES_MAX);

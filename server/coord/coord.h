@@ -24,6 +24,15 @@
  *    │     attempt + 1                                                                │
  *    └────────────────────────────── round + 1 ◄─────────────────────────────[COMMIT]─┘
  *
+ * With aggregation = masked RUNNING ends in FREEZING instead, once the group (coord/group.h) knows
+ * whose vectors the sum holds, and every failure after its commit point burns the round:
+ *
+ *   RUNNING ─► FREEZING ─[GROUP_COMMIT]─► UNMASKING ─► COMPUTING ─► COMMITTING ─[COMMIT]─► round +
+ * 1 └────────────┴─► BURNING ─[ROUND_BURN]─► round + 1
+ *
+ * A round is also burnt when its third attempt fails: devices answer no fourth. Burnt rounds make
+ * no version; the same model, signed anew, trains the next round.
+ *
  *   IDLE: paused (by the operator, or after attempt_max attempts) or complete.
  */
 #ifndef FEDL_COORD_COORD_H
@@ -216,8 +225,17 @@ size_t fedl_coord_size(const fedl_coord_config *cfg);
 /** Errors: ERR_RANGE, ERR_SIZE. */
 FEDL_NODISCARD fedl_status fedl_coord_init(fedl_coord *coord, const fedl_coord_config *cfg,
                                            void *block, size_t block_bytes);
-/** Bytes of a task's block: master, container, accumulator, staging, members; 0: plan or round is
- * invalid. */
+/**
+ * Whether this coordinator can run plan and round together. *reason (static text, may be NULL) says
+ * what is wrong with the combination, NULL when a single field is. Errors: those of
+ * fedl_plan_check(), ERR_RANGE (round; a cohort that can't be masked safely), ERR_UNSUPPORTED
+ * (aggregator, helper, differential privacy).
+ */
+FEDL_NODISCARD fedl_status fedl_coord_task_check(const fedl_plan *plan,
+                                                 const fedl_round_config *round,
+                                                 const char **reason);
+/** Bytes of a task's block: master, container, accumulator, staging, members; 0: the check above
+ * fails. */
 size_t fedl_coord_task_size(const fedl_coord_config *cfg, const fedl_plan *plan,
                             const fedl_round_config *round);
 
@@ -246,7 +264,11 @@ typedef enum fedl_round_phase {
     FEDL_PHASE_RUNNING = 4,
     FEDL_PHASE_COMMITTING = 5,
     FEDL_PHASE_ABORTING = 6,
-    FEDL_PHASE_RETRY = 7, /* waiting for retry_ms */
+    FEDL_PHASE_RETRY = 7,      /* waiting for retry_ms */
+    FEDL_PHASE_FREEZING = 8,   /* masked: the commit point of the sum is being stored */
+    FEDL_PHASE_UNMASKING = 9,  /* masked: devices confirm, then give the shares asked for */
+    FEDL_PHASE_COMPUTING = 10, /* masked: the host takes the masks off */
+    FEDL_PHASE_BURNING = 11,
 } fedl_round_phase;
 
 typedef struct fedl_task_info {
@@ -263,6 +285,10 @@ typedef struct fedl_task_info {
     uint32_t member_count;
     uint32_t report_count;
     uint32_t parameter_count;
+    bool masked;
+    uint32_t cohort_count;   /* masked: READYs so far, then the size of the roster */
+    uint32_t share_count;    /* masked, from FREEZING on: devices with shares (U2) … */
+    uint32_t survivor_count; /* … and those of them whose vectors are in the sum (U3) */
 } fedl_task_info;
 
 typedef struct fedl_device_info {

@@ -46,6 +46,14 @@ void fedl_coord_task_at(const fedl_coord *coord, fedl_task_info *info, uint32_t 
     info->member_count = t->member_count;
     info->report_count = t->accum.count;
     info->parameter_count = t->master.parameter_count;
+    info->masked = fedli_task_is_masked(t);
+    if (t->masked.begun) {
+        info->cohort_count = fedl_group_cohort(&t->masked.group);
+        if (t->phase != FEDL_PHASE_RUNNING) {
+            info->share_count = fedl_group_u2_count(&t->masked.group);
+            info->survivor_count = fedl_group_u3_count(&t->masked.group);
+        }
+    }
 }
 
 uint32_t fedl_coord_device_count(const fedl_coord *coord)

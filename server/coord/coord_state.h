@@ -16,20 +16,20 @@
 #ifndef FEDL_COORD_COORD_STATE_H
 #define FEDL_COORD_COORD_STATE_H
 
-#include "coord/coord.h"
+#include "coord/task_state.h"
 #include "secure/channel.h"
 #include "secure/noise.h"
 #include "wire/message.h"
 
 #define FEDLI_SESSION_NONE UINT32_MAX
-#define FEDLI_SLOT_NONE    UINT32_MAX
 #define FEDLI_DEVICE_OPS   16u /* store ops about devices that may be out at once */
-#define FEDLI_STAGING_MAX  64u
 /* Largest reply that is kept for a repeated request: ENROLLED with two certificates fits. */
 #define FEDLI_REPLY_BYTES_MAX 576u
 /* Output of one step: one reply of any size, and some TASKs for parked long-polls. */
 #define FEDLI_ENVELOPE_TASK_BYTES_MAX (FEDLI_MESSAGE_BYTES_MAX + 64u)
 #define FEDLI_OUT_BYTES               (FEDLI_ENVELOPE_BYTES_MAX + 6u * FEDLI_ENVELOPE_TASK_BYTES_MAX)
+/* Most that a PART adds to its payload: envelope, record, frame and message. */
+#define FEDLI_ENVELOPE_PART_OVERHEAD_BYTES 160u
 /* Parts of the 32 actions of a step: timers stop at the first, waking at the second. */
 #define FEDLI_ACTIONS_TIMERS 14u
 #define FEDLI_ACTIONS_WAKE   28u
@@ -63,6 +63,7 @@ typedef enum fedli_pending {
     FEDLI_PENDING_NONE = 1,
     FEDLI_PENDING_POLL = 2,  /* a parked CHECKIN */
     FEDLI_PENDING_STORE = 3, /* the answer waits for a STORED event */
+    FEDLI_PENDING_GET = 4,   /* a parked GET: the item is not there yet */
 } fedli_pending;
 
 typedef struct fedli_session {
@@ -76,7 +77,8 @@ typedef struct fedli_session {
     fedli_channel channel;
     uint64_t request_id; /* of the request under way */
     fedl_instant_ns poll_until_ns;
-    bool wait_now; /* parked, but not chosen: answer WAIT(wait_ms) */
+    fedl_message_get get; /* PENDING_GET */
+    bool wait_now;        /* parked, but not chosen: answer WAIT(wait_ms) */
     uint32_t wait_ms;
     uint32_t have_task_id;
     uint8_t have_digest[32];
@@ -104,79 +106,6 @@ typedef struct fedli_device_op {
     uint64_t session_id;   /* ENROL, leave: 0 = none */
     uint8_t secret[FEDLI_TOKEN_SECRET_BYTES];
 } fedli_device_op;
-
-typedef enum fedli_member_state {
-    FEDLI_MEMBER_CHOSEN = 1,
-    FEDLI_MEMBER_REPORTED = 2, /* its vector is in the sum */
-    FEDLI_MEMBER_GONE = 3,     /* revoked or left before it reported */
-} fedli_member_state;
-
-typedef struct fedli_member {
-    uint32_t device_id;
-    uint32_t rank;
-    fedli_member_state state;
-} fedli_member;
-
-/* After this many times upload_idle_ms another device may take a slot that still moves. */
-#define FEDLI_SLOT_LIFE_IDLES 8
-
-/* Where an upload is put together before it is added to the sum. */
-typedef struct fedli_slot {
-    uint32_t device_id; /* 0 = free */
-    size_t next_offset;
-    uint8_t digest[32];
-    fedl_instant_ns begun_ns; /* a new vector from the same device does not renew it */
-    fedl_instant_ns used_ns;  /* last progress */
-} fedli_slot;
-
-typedef struct fedli_task {
-    uint32_t task_id;
-    bool visible; /* its TASK_ADD is stored */
-    char name[FEDL_TASK_NAME_BYTES_MAX];
-    fedl_task_state state;
-    fedl_round_phase phase;
-    fedl_plan plan;
-    fedl_round_config round_config;
-    fedl_bytes plan_text;
-    uint8_t *plan_encoded;
-    size_t plan_bytes;
-    uint8_t plan_digest[32];
-
-    fedl_model_record model; /* newest visible version; its bytes are `container` */
-    fedl_master master;
-    uint8_t *container;
-    size_t container_bytes;
-    uint8_t *agg_state;
-    size_t agg_state_bytes;
-    const fedl_agg_ops *agg;
-
-    uint32_t round;        /* under way, or the next; model.round + 1, or more when rounds were
-                              burnt */
-    uint32_t attempt;      /* under way, or the last one; 0 = none yet in this round */
-    uint32_t failed_count; /* attempts since the last commit, resumption or start */
-    uint64_t opened_serial;
-    fedl_instant_ns phase_since_ns;
-    fedl_instant_ns timer_ns; /* POOL: time-out, RUNNING: deadline, RETRY: end */
-    uint32_t pool_count;      /* at the choice */
-    fedl_accum accum;
-    fedli_member *members; /* [select_count], rising device id */
-    uint32_t member_count;
-    uint32_t outstanding;         /* members in state CHOSEN */
-    uint32_t *member_ids;         /* [select_count] for store ops */
-    fedl_round_metrics metrics;   /* of the round under way */
-    fedl_round_metrics published; /* of the round that made the newest version */
-    fedli_slot slots[FEDLI_STAGING_MAX];
-    uint32_t slot_count;
-    uint8_t *staging;  /* [slot_count][accum.vector_bytes] */
-    fedl_hash *hashes; /* [slot_count], of the parts so far */
-
-    fedl_store_op op;
-    uint64_t ticket;             /* of op; 0 = not out */
-    fedl_instant_ns op_retry_ns; /* op failed and goes out again then; FEDL_NEVER_NS = not */
-    bool want_pause;             /* the operator asked; waits until the attempt has ended */
-    uint64_t admin_ticket;       /* add, pause or resume under way */
-    bool admin_out;
-} fedli_task;
 
 /* Answers given within the second that began at since_ns. */
 typedef struct fedli_ration {
@@ -316,6 +245,9 @@ void fedli_checkin_on_message(fedli_coord_state *c, uint32_t slot,
                               const fedl_message_checkin *checkin);
 void fedli_checkin_on_leave(fedli_coord_state *c, uint32_t slot);
 void fedli_checkin_left(fedli_coord_state *c, fedli_device_op *op, fedl_status status);
+/** Keeps the request under way until there is an answer, or wait_ms are over. */
+void fedli_checkin_park(fedli_coord_state *c, uint32_t slot, fedli_pending pending,
+                        uint32_t wait_ms);
 void fedli_checkin_sweep_request(fedli_coord_state *c);
 void fedli_checkin_sweep(fedli_coord_state *c);
 void fedli_checkin_unpark(fedli_coord_state *c, uint32_t slot);
@@ -338,13 +270,54 @@ void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason);
 void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status);
 void fedli_round_set_state(fedli_coord_state *c, fedli_task *t, fedl_task_state state,
                            const char *reason);
+/** Uses up the round's number: no attempt follows, the same model trains the next round. */
+void fedli_round_burn(fedli_coord_state *c, fedli_task *t, const char *reason);
 fedl_instant_ns fedli_round_deadline_ns(const fedli_coord_state *c, const fedli_task *t);
+
+/* ---- masked.c: attempts whose sum is masked ---- */
+/** The attempt is stored as opened: its group begins. */
+void fedli_masked_begin(fedli_coord_state *c, fedli_task *t);
+/** Moves the task to where its group has got; after everything that the group was told. */
+void fedli_masked_update(fedli_coord_state *c, fedli_task *t);
+void fedli_masked_timer(fedli_coord_state *c, fedli_task *t);
+/** GROUP_COMMIT is stored. */
+void fedli_masked_committed(fedli_coord_state *c, fedli_task *t);
+/** The masks are off the sum. */
+void fedli_masked_computed(fedli_coord_state *c, fedli_task *t);
+/** Wipes the group and what is left of its vectors. */
+void fedli_masked_end(fedli_coord_state *c, fedli_task *t);
+/**
+ * Until when TASK is of use to this member, 0 = it is not: while the roster is open, and, when the
+ * group was taken up after a restart, to a device that has to send again what was lost.
+ */
+fedl_instant_ns fedli_masked_task_until_ns(const fedli_task *t, uint32_t device_id);
+/** A GET of a device whose own item of this step got lost in a restart: it has to begin again. */
+bool fedli_masked_is_behind(const fedli_task *t, uint32_t device_id, fedl_group_item item);
+/** Fewest devices of a masked attempt; 1 when the task is plain. */
+uint32_t fedli_masked_cohort_min(const fedli_task *t);
+/** Survivors by rising id into t->member_ids; their number. */
+uint32_t fedli_masked_survivors(fedli_task *t);
+
+/* ---- excluded.c: who is left out of the choice ---- */
+/** Leaves out whom the failed group blames, or one end of a complaint. */
+void fedli_excluded_blame(fedli_coord_state *c, fedli_task *t, const char *reason);
+bool fedli_excluded(const fedli_task *t, uint32_t device_id);
+/** Ids that are left out of the round under way into t->excluded_ids; their number. */
+uint32_t fedli_excluded_list(fedli_task *t);
+
+/* ---- item_exchange.c: PUT and GET ---- */
+void fedli_item_on_put(fedli_coord_state *c, uint32_t slot, const fedl_message_put *put);
+void fedli_item_on_get(fedli_coord_state *c, uint32_t slot, const fedl_message_get *get);
+/** Answers a parked GET if there is an answer. */
+void fedli_item_sweep(fedli_coord_state *c, uint32_t slot);
 
 /* ---- round_pool.c: the choice of devices ---- */
 void fedli_pool_try_open(fedli_coord_state *c);
 
 /* ---- vector_check.c ---- */
 bool fedli_vector_is_sane(const fedli_task *t, const uint8_t *vector);
+/** The same for the sum of a masked round, in t->accum: what honest devices could have made. */
+bool fedli_sum_is_sane(const fedli_task *t);
 
 /* ---- upload.c, fetch.c, publish.c ---- */
 void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot,

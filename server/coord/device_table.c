@@ -135,6 +135,9 @@ void fedli_device_expel(fedli_coord_state *c, fedli_device *d)
             t->outstanding--;
             fedli_upload_free_device(t, device_id);
         }
+        if (m != NULL && t->masked.begun) { /* what it did before still counts */
+            fedl_group_remove(&t->masked.group, c->now_ns, device_id);
+        }
     }
     /* Rounds that waited for nobody else end in the timers of this step or the next. */
     c->more = true;

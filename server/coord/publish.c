@@ -40,8 +40,8 @@ void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_mo
 /* Counts the members whose vectors are in the sum, by rising id. */
 static uint32_t list_counted(fedli_task *t)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < t->member_count; i++) {
+    uint32_t count = fedli_task_is_masked(t) ? fedli_masked_survivors(t) : 0;
+    for (uint32_t i = 0; !fedli_task_is_masked(t) && i < t->member_count; i++) {
         if (t->members[i].state == FEDLI_MEMBER_REPORTED) {
             t->member_ids[count++] = t->members[i].device_id;
         }
@@ -57,7 +57,11 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
                                  .update_exp = t->plan.update.update_exp};
     fedl_status status = t->agg->apply(&cfg, &t->master, t->agg_state, &t->accum);
     if (status != FEDL_OK) {
-        fedli_round_abort(c, t, "the sum has no weight");
+        if (fedli_task_is_masked(t)) {
+            fedli_round_burn(c, t, "the sum has no weight");
+        } else {
+            fedli_round_abort(c, t, "the sum has no weight");
+        }
         return;
     }
     status = fedl_master_export_container(&t->master, t->container, t->container_bytes);

@@ -62,17 +62,38 @@ static void go_on(fedli_coord_state *c, fedli_task *t)
     }
 }
 
-void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
+/* What abort and burn have in common: op.kind is set. */
+static void fail(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
-    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING);
-    t->phase = FEDL_PHASE_ABORTING;
     t->timer_ns = FEDL_NEVER_NS;
     fedli_upload_free_slots(t);
-    t->op.kind = FEDL_STORE_ROUND_ABORT;
+    fedli_masked_end(c, t);
     t->op.round = t->round;
     t->op.attempt = t->attempt;
     t->op.text = reason;
+    t->op.blamed = t->masked.blamed;
+    t->op.blamed_other = t->masked.blamed_other;
     fedli_task_emit_op(c, t);
+}
+
+void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
+{
+    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING);
+    if (fedli_task_is_masked(t) && t->attempt >= FEDL_SECAGG_ATTEMPTS_MAX) {
+        fedli_round_burn(c, t, reason); /* devices answer no further attempt of this round */
+        return;
+    }
+    t->phase = FEDL_PHASE_ABORTING;
+    t->op.kind = FEDL_STORE_ROUND_ABORT;
+    fail(c, t, reason);
+}
+
+void fedli_round_burn(fedli_coord_state *c, fedli_task *t, const char *reason)
+{
+    FEDLI_CHECK(fedli_task_is_masked(t));
+    t->phase = FEDL_PHASE_BURNING;
+    t->op.kind = FEDL_STORE_ROUND_BURN;
+    fail(c, t, reason);
 }
 
 void fedli_round_check(fedli_coord_state *c, fedli_task *t)
@@ -96,6 +117,9 @@ void fedli_round_timer(fedli_coord_state *c, fedli_task *t)
             t->phase_since_ns = c->now_ns;
         }
         fedli_task_emit_op(c, t);
+    } else if (fedli_task_is_masked(t) &&
+               (t->phase == FEDL_PHASE_RUNNING || t->phase == FEDL_PHASE_UNMASKING)) {
+        fedli_masked_timer(c, t);
     } else if (t->phase == FEDL_PHASE_RUNNING) {
         fedli_round_check(c, t);
     } else if (t->phase == FEDL_PHASE_RETRY && t->timer_ns <= c->now_ns) {
@@ -111,7 +135,10 @@ fedl_instant_ns fedli_round_deadline_ns(const fedli_coord_state *c, const fedli_
 {
     /* A pool whose time-out has passed waits for check-ins, not for time. */
     const bool waits = t->phase == FEDL_PHASE_POOL && t->timer_ns <= c->now_ns;
-    const fedl_instant_ns timer_ns = waits ? FEDL_NEVER_NS : t->timer_ns;
+    fedl_instant_ns timer_ns = waits ? FEDL_NEVER_NS : t->timer_ns;
+    if (t->masked.begun && (t->phase == FEDL_PHASE_RUNNING || t->phase == FEDL_PHASE_UNMASKING)) {
+        timer_ns = fedl_group_deadline_ns(&t->masked.group);
+    }
     return t->op_retry_ns < timer_ns ? t->op_retry_ns : timer_ns;
 }
 
@@ -126,7 +153,21 @@ static void open_stored(fedli_coord_state *c, fedli_task *t)
         fedli_round_abort(c, t, "paused by the operator");
         return;
     }
+    if (fedli_task_is_masked(t)) {
+        fedli_masked_begin(c, t);
+    }
     fedli_checkin_sweep_request(c);
+}
+
+/* After a failure: once more, or the operator has to look at it. */
+static void retry(fedli_coord_state *c, fedli_task *t)
+{
+    if (t->failed_count >= t->round_config.attempt_max) {
+        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "too many failed attempts");
+    } else {
+        t->phase = FEDL_PHASE_RETRY;
+        t->timer_ns = fedli_after_ms(c->now_ns, t->round_config.retry_ms);
+    }
 }
 
 static void abort_stored(fedli_coord_state *c, fedli_task *t)
@@ -139,11 +180,25 @@ static void abort_stored(fedli_coord_state *c, fedli_task *t)
     t->failed_count++;
     if (t->want_pause) {
         fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
-    } else if (t->failed_count >= t->round_config.attempt_max) {
-        fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "too many failed attempts");
     } else {
-        t->phase = FEDL_PHASE_RETRY;
-        t->timer_ns = fedli_after_ms(c->now_ns, t->round_config.retry_ms);
+        retry(c, t);
+    }
+}
+
+static void burn_stored(fedli_coord_state *c, fedli_task *t)
+{
+    fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_ROUND_BURNT, t);
+    log->text = t->op.text;
+    log->device_id = t->op.blamed;
+    end_attempt(c, t);
+    t->failed_count++;
+    t->round++;
+    t->attempt = 0;
+    fedli_publish_sign(c, t, &t->model, t->round); /* the same model may train one round more */
+    if (t->round <= t->round_config.round_count && !t->want_pause) {
+        retry(c, t);
+    } else {
+        go_on(c, t);
     }
 }
 
@@ -237,12 +292,16 @@ void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
     case FEDL_STORE_COMMIT:
         commit_stored(c, t);
         return;
+    case FEDL_STORE_GROUP_COMMIT:
+        fedli_masked_committed(c, t);
+        return;
+    case FEDL_STORE_ROUND_BURN:
+        burn_stored(c, t);
+        return;
     case FEDL_STORE_DEVICE_ADD:
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
     case FEDL_STORE_DEVICE_CERTIFY:
-    case FEDL_STORE_GROUP_COMMIT:
-    case FEDL_STORE_ROUND_BURN:
         break;
     }
     FEDLI_CHECK(false); /* a task makes no other op */

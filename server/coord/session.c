@@ -106,6 +106,12 @@ static void dispatch(fedli_coord_state *c, uint32_t slot, const fedl_message *me
     case FEDL_MESSAGE_LEAVE:
         fedli_checkin_on_leave(c, slot);
         return;
+    case FEDL_MESSAGE_PUT:
+        fedli_item_on_put(c, slot, &message->u.put);
+        return;
+    case FEDL_MESSAGE_GET:
+        fedli_item_on_get(c, slot, &message->u.get);
+        return;
     case FEDL_MESSAGE_ENROL:
     case FEDL_MESSAGE_ENROLLED:
     case FEDL_MESSAGE_TASK:
@@ -114,8 +120,6 @@ static void dispatch(fedli_coord_state *c, uint32_t slot, const fedl_message *me
     case FEDL_MESSAGE_ACCEPTED:
     case FEDL_MESSAGE_REJECT:
     case FEDL_MESSAGE_LEFT:
-    case FEDL_MESSAGE_PUT:
-    case FEDL_MESSAGE_GET:
     case FEDL_MESSAGE_PART:
         fedli_outbox_reject(c, slot, FEDL_REJECT_MALFORMED, 0, "not a request of a session");
         return;

@@ -182,6 +182,8 @@ void fedli_session_on_gone(fedli_coord_state *c)
             c->requests[slot] = 0;
             if (c->sessions[slot].pending == FEDLI_PENDING_POLL) {
                 fedli_checkin_unpark(c, slot);
+            } else if (c->sessions[slot].pending == FEDLI_PENDING_GET) {
+                c->sessions[slot].pending = FEDLI_PENDING_NONE;
             }
             return;
         }

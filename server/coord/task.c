@@ -3,7 +3,7 @@
  * Tasks: one block each, laid out by one function.
  *
  *   block = task · plan · master 4·d · container ≈ 2·d · sum ring_bits/8·d · optimiser state
- *           · members · ids · staging
+ *           · members · ids · staging · masked: group · its stored state · kinds of share
  *
  * with d parameters. There is no further copy per parameter: a new version is made in place, and
  * what the old one was can be read from the store.
@@ -26,10 +26,15 @@ typedef struct task_pieces {
     uint32_t *member_ids;
     uint8_t *staging;
     uint8_t *hashes;
+    void *group;
+    uint8_t *exported;
+    uint8_t *share_kinds;
     size_t master_bytes;
     size_t container_bytes;
     size_t accum_bytes;
     size_t agg_state_bytes;
+    size_t group_bytes;
+    size_t exported_bytes;
     uint32_t slot_count;
 } task_pieces;
 
@@ -56,27 +61,23 @@ static void lay_out(task_pieces *p, fedli_arena *arena, const fedl_coord_config 
     p->members = fedli_arena_take(arena, round->select_count, sizeof *p->members);
     p->member_ids = fedli_arena_take(arena, round->select_count, sizeof *p->member_ids);
     p->staging = fedli_arena_take(arena, p->slot_count, vector);
-    p->hashes = fedli_arena_take(arena, p->slot_count + 1u, sizeof(fedl_hash));
-}
-
-static fedl_status check_parts(const fedl_plan *plan, const fedl_round_config *round)
-{
-    fedl_status status = fedl_plan_check(plan);
-    if (status == FEDL_OK) {
-        status = fedl_round_config_check(round, plan);
+    if (plan->aggregation != FEDL_AGGREGATION_MASKED) {
+        p->hashes = fedli_arena_take(arena, p->slot_count + 1u, sizeof(fedl_hash));
+        return;
     }
-    if (status == FEDL_OK && fedl_agg_find((fedl_agg_kind)round->agg_kind) == NULL) {
-        status = FEDL_ERR_UNSUPPORTED;
-    }
-    return status;
+    p->group_bytes = fedl_group_size(plan);
+    p->exported_bytes = fedl_group_export_bytes_max(plan);
+    p->group = fedli_arena_take(arena, 1, p->group_bytes);
+    p->exported = fedli_arena_take(arena, 1, p->exported_bytes);
+    p->share_kinds = fedli_arena_take(arena, round->select_count, 1);
 }
 
 size_t fedl_coord_task_size(const fedl_coord_config *cfg, const fedl_plan *plan,
                             const fedl_round_config *round)
 {
-    task_pieces pieces;
+    task_pieces pieces = {0};
     fedli_arena arena;
-    if (check_parts(plan, round) != FEDL_OK) {
+    if (fedl_coord_task_check(plan, round, NULL) != FEDL_OK) {
         return 0;
     }
     fedli_arena_init(&arena, NULL, 0);
@@ -146,7 +147,12 @@ static fedl_status fill(fedli_coord_state *c, fedli_task *t, const task_pieces *
     t->staging = p->staging;
     /* Touched now: a fixed budget is taken when the task begins, not in the middle of a round. */
     memset(t->staging, 0, p->slot_count * t->accum.vector_bytes);
-    t->hashes = aligned_hashes(p->hashes);
+    t->hashes = p->hashes == NULL ? NULL : aligned_hashes(p->hashes);
+    t->masked.block = p->group;
+    t->masked.block_bytes = p->group_bytes;
+    t->masked.exported = p->exported;
+    t->masked.exported_max = p->exported_bytes;
+    t->masked.share_kinds = p->share_kinds;
     t->slot_count = p->slot_count;
     fedl_digest(c->crypto, t->plan_digest, t->plan_encoded, t->plan_bytes);
     fedl_digest(c->crypto, t->model.digest, t->container, t->container_bytes);
@@ -160,9 +166,9 @@ static fedl_status fill(fedli_coord_state *c, fedli_task *t, const task_pieces *
 fedl_status fedli_task_create(fedli_coord_state *c, fedli_task **task, const fedl_task_setup *setup,
                               uint32_t task_id)
 {
-    task_pieces pieces;
+    task_pieces pieces = {0};
     fedli_arena arena;
-    fedl_status status = check_parts(&setup->plan, &setup->round);
+    fedl_status status = fedl_coord_task_check(&setup->plan, &setup->round, NULL);
     if (status != FEDL_OK) {
         return status;
     }
@@ -229,6 +235,29 @@ static bool rounds_fit(const fedl_task_restore *restore)
            (restore->round_next == 0 || restore->round_next > newest->round);
 }
 
+/* A masked sum that waits to be finished belongs to a running task's open attempt. */
+static bool masked_sum_fits(const fedli_task *t, const fedl_task_restore *restore)
+{
+    if (restore->masked_sum.size == 0) {
+        return true;
+    }
+    return fedli_task_is_masked(t) && restore->state == FEDL_TASK_RUNNING &&
+           restore->attempt_last > 0 && restore->masked_sum.size == t->accum.vector_bytes &&
+           restore->group_state.size > 0 && restore->group_state.size <= t->masked.exported_max;
+}
+
+/* The group itself is taken up by the first step, which knows the time. */
+static void restore_masked_sum(fedli_task *t, const fedl_task_restore *restore)
+{
+    if (restore->masked_sum.size == 0) {
+        return;
+    }
+    memcpy(t->staging, restore->masked_sum.data, restore->masked_sum.size);
+    memcpy(t->masked.exported, restore->group_state.data, restore->group_state.size);
+    t->masked.exported_bytes = restore->group_state.size;
+    t->phase = FEDL_PHASE_UNMASKING;
+}
+
 fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *restore)
 {
     fedli_coord_state *c = coord->state;
@@ -248,7 +277,7 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     }
     if (newest->parameter_count != t->master.parameter_count || newest->master_words == NULL ||
         newest->agg_state.size != t->agg_state_bytes ||
-        memcmp(newest->digest, t->model.digest, 32) != 0) {
+        memcmp(newest->digest, t->model.digest, 32) != 0 || !masked_sum_fits(t, restore)) {
         fedli_task_remove(c, t);
         return FEDL_ERR_MISMATCH;
     }
@@ -269,6 +298,7 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     if (t->round > newest->round + 1u) { /* rounds were burnt: the same model trains a later one */
         fedli_publish_sign(c, t, &t->model, t->round);
     }
+    restore_masked_sum(t, restore);
     t->visible = true;
     return FEDL_OK;
 }

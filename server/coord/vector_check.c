@@ -4,8 +4,9 @@
  * device of this plan could have sent. So one device's influence on a sum is bounded by w_max
  * clipped coordinates, and no sum wraps around, whoever lies.
  *
- * It is not a proof of good input: within these bounds a device may still send what it likes. A
- * masked vector will not come through here.
+ * It is not a proof of good input: within these bounds a device may still send what it likes. Of
+ * masked vectors only the sum can be looked at, after its masks are off: one that no honest devices
+ * could have made is thrown away, but one liar among many may stay within the bounds of all.
  */
 #include "base/cursor.h"
 #include "coord/coord_state.h"
@@ -60,6 +61,32 @@ static bool words32_are_within(const uint8_t *body, uint32_t count, uint32_t bou
         outside |= fedli_load_u32(body + 4u * i) + bound > 2u * bound ? 1u : 0u;
     }
     return outside == 0;
+}
+
+bool fedli_sum_is_sane(const fedli_task *t)
+{
+    /* Below 2^16 devices: no bound below exceeds 2^63. */
+    const fedl_accum *sum = &t->accum;
+    const uint64_t *tail = sum->tail;
+    const uint64_t n = sum->count;
+    const uint64_t rows_max = n * UINT32_MAX;
+    if (tail[FEDL_TAIL_WEIGHT] < n || tail[FEDL_TAIL_WEIGHT] > n * t->plan.update.w_max ||
+        tail[FEDL_TAIL_ROWS] > rows_max || tail[FEDL_TAIL_LOSS_Q16] > n * FEDL_TAIL_LOSS_Q16_MAX ||
+        tail[FEDL_TAIL_EVAL_ROWS] > rows_max ||
+        tail[FEDL_TAIL_EVAL_CORRECT] > tail[FEDL_TAIL_EVAL_ROWS] ||
+        tail[FEDL_TAIL_EVAL_LOSS_Q16] > n * FEDL_TAIL_LOSS_Q16_MAX ||
+        tail[FEDL_TAIL_SATURATED] > n * sum->parameter_count || tail[FEDL_TAIL_CLIPPED] > n) {
+        return false;
+    }
+    /* Σ q_max·w ≤ clients_max·q_max·w_max < 2^(b−1). */
+    const int64_t bound = (int64_t)(tail[FEDL_TAIL_WEIGHT] * fedl_update_q_max(&t->plan.update));
+    for (uint32_t i = 0; i < sum->parameter_count; i++) {
+        const int64_t word = fedl_accum_sum(sum, i);
+        if (word > bound || word < -bound) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool fedli_vector_is_sane(const fedli_task *t, const uint8_t *vector)

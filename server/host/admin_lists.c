@@ -22,6 +22,14 @@ static const char *phase_name(fedl_round_phase phase)
         return "running";
     case FEDL_PHASE_COMMITTING:
         return "committing";
+    case FEDL_PHASE_FREEZING:
+        return "freezing";
+    case FEDL_PHASE_UNMASKING:
+        return "unmasking";
+    case FEDL_PHASE_COMPUTING:
+        return "computing";
+    case FEDL_PHASE_BURNING:
+        return "burning";
     case FEDL_PHASE_ABORTING:
         return "aborting";
     case FEDL_PHASE_RETRY:

@@ -130,3 +130,34 @@ void world_play_round(world *w, uint32_t seed)
     }
     world_settle(w);
 }
+
+void world_task_info(const world *w, fedl_task_info *info, uint32_t task_id)
+{
+    for (uint32_t i = 0; i < fedl_coord_task_count(&w->coord); i++) {
+        fedl_coord_task_at(&w->coord, info, i);
+        if (info->task_id == task_id) {
+            return;
+        }
+    }
+    fail_msg("no task %u", task_id);
+}
+
+void world_digest(const world *w, uint8_t out[32], uint32_t task_id)
+{
+    fedl_task_info info;
+    world_task_info(w, &info, task_id);
+    memcpy(out, info.digest, 32);
+}
+
+void world_compute(world *w)
+{
+    fedl_event event;
+    assert_int_not_equal(w->compute_ticket, 0);
+    for (uint32_t part = 3; part-- > 0;) {
+        fedl_compute_run(w->compute_job, part, 3);
+    }
+    world_event(w, &event, FEDL_EVENT_COMPUTED);
+    event.ticket = w->compute_ticket;
+    w->compute_ticket = 0;
+    world_step_once(w, &event);
+}

@@ -114,6 +114,7 @@ static void close_coord(world *w)
     }
     w->task_block_count = 0;
     w->store_count = 0;
+    w->compute_ticket = 0;
 }
 
 void world_close(world *w)
@@ -135,6 +136,7 @@ static void setup_task(world *w, fedl_task_setup *setup, const char *name)
     setup->block = aligned_alloc(16, setup->block_bytes);
     assert_non_null(setup->block);
     assert_true(w->task_block_count < sizeof w->task_blocks / sizeof w->task_blocks[0]);
+    w->task_block_bytes[w->task_block_count] = setup->block_bytes;
     w->task_blocks[w->task_block_count++] = setup->block;
 }
 
@@ -163,10 +165,27 @@ static bool restore_task(void *context, const fedl_task_row *row)
     restore.newest.container = fedl_bytes_of(container, container_bytes);
     restore.newest.master_words = words;
     restore.newest.parameter_count = parameters;
+    restore.round_next = row->round_next;
     restore.attempt_last = row->attempt_last;
+    restore.rho_spent = row->rho_spent;
+    uint8_t *sum = calloc(1, row->masked_sum_bytes + 1u);
+    uint8_t *group = calloc(1, row->group_state_bytes + 1u);
+    assert_non_null(sum);
+    assert_non_null(group);
+    if (row->masked_sum_bytes > 0) { /* this attempt will be finished */
+        w->opened_attempt[row->task_id] = row->attempt_last;
+        assert_int_equal(w->store->ops->group_read(w->store, row->task_id, sum,
+                                                   row->masked_sum_bytes, group,
+                                                   row->group_state_bytes),
+                         FEDL_OK);
+        restore.masked_sum = fedl_bytes_of(sum, row->masked_sum_bytes);
+        restore.group_state = fedl_bytes_of(group, row->group_state_bytes);
+    }
     assert_int_equal(fedl_coord_restore_task(&w->coord, &restore), FEDL_OK);
     free(container);
     free(words);
+    free(sum);
+    free(group);
     return true;
 }
 
@@ -174,6 +193,7 @@ void world_restart(world *w)
 {
     close_coord(w);
     open_coord(w);
+    w->restart_count++;
     memset(w->opened_attempt, 0, sizeof w->opened_attempt);
     assert_int_equal(w->store->ops->device_each(w->store, restore_device, w), FEDL_OK);
     assert_int_equal(w->store->ops->task_each(w->store, restore_task, w), FEDL_OK);
@@ -214,12 +234,15 @@ static void on_action(world *w, const fedl_action *a)
         world_note_log(w, a);
         return;
     case FEDL_ACTION_COMPUTE:
-        break;
+        assert_int_equal(w->compute_ticket, 0);
+        w->compute_ticket = a->ticket;
+        w->compute_job = a->job;
+        return;
     }
     fail();
 }
 
-static void step_once(world *w, fedl_event *event)
+void world_step_once(world *w, fedl_event *event)
 {
     fedl_actions actions;
     for (size_t i = 0; i < FEDL_ENTROPY_BYTES; i++) {
@@ -230,13 +253,20 @@ static void step_once(world *w, fedl_event *event)
     for (uint32_t i = 0; i < actions.count; i++) {
         on_action(w, &actions.items[i]);
     }
+    if (w->after_step != NULL) {
+        w->after_step(w);
+    }
 }
 
 void world_step(world *w, fedl_event *event)
 {
-    step_once(w, event);
-    while (!w->hold && w->store_count > 0) {
-        world_store_one(w);
+    world_step_once(w, event);
+    while (!w->hold && (w->store_count > 0 || w->compute_ticket != 0)) {
+        if (w->store_count > 0) {
+            world_store_one(w);
+        } else {
+            world_compute(w);
+        }
     }
 }
 
@@ -281,6 +311,8 @@ static void remember(world *w, const fedl_store_op *op)
         w->opened_round[op->task_id] = op->round;
         w->opened_attempt[op->task_id] = op->attempt;
     }
+    w->burn_count += op->kind == FEDL_STORE_ROUND_BURN ? 1u : 0u;
+    w->group_commit_count += op->kind == FEDL_STORE_GROUP_COMMIT ? 1u : 0u;
     if (op->kind == FEDL_STORE_COMMIT) {
         if (w->check_sums) {
             world_check_commit(w, op);
@@ -299,6 +331,9 @@ void world_store_one(world *w)
     world_event(w, &event, FEDL_EVENT_STORED);
     event.ticket = w->stores[0].ticket;
     const fedl_store_op *op = w->stores[0].op;
+    if (w->before_store != NULL) {
+        w->before_store(w, op);
+    }
     w->store_count--;
     memmove(&w->stores[0], &w->stores[1], w->store_count * sizeof w->stores[0]);
     if (++w->store_serial == w->crash_at) {
@@ -316,7 +351,7 @@ void world_store_one(world *w)
         assert_int_equal(event.status, FEDL_OK);
         remember(w, op);
     }
-    step_once(w, &event);
+    world_step_once(w, &event);
 }
 
 void world_store_all(world *w)
@@ -357,22 +392,4 @@ uint32_t world_add_task(world *w, const char *name)
     free(container);
     free(block);
     return w->admin_answered && w->admin.status == FEDL_OK ? w->admin.task_id : 0;
-}
-
-void world_task_info(const world *w, fedl_task_info *info, uint32_t task_id)
-{
-    for (uint32_t i = 0; i < fedl_coord_task_count(&w->coord); i++) {
-        fedl_coord_task_at(&w->coord, info, i);
-        if (info->task_id == task_id) {
-            return;
-        }
-    }
-    fail_msg("no task %u", task_id);
-}
-
-void world_digest(const world *w, uint8_t out[32], uint32_t task_id)
-{
-    fedl_task_info info;
-    world_task_info(w, &info, task_id);
-    memcpy(out, info.digest, 32);
 }

@@ -39,6 +39,7 @@ typedef struct device {
     uint8_t noise_secret[32];
     uint8_t noise_public[32];
     uint8_t server_noise_public[32];
+    uint8_t device_cert[FEDLI_CERT_BYTES];
     fedli_noise noise;
     fedli_channel channel;
     uint64_t session_id;
@@ -59,7 +60,8 @@ typedef struct device {
     _Alignas(16) uint8_t arena[FEDLI_MESSAGE_ARENA_BYTES];
 } device;
 
-typedef struct world {
+typedef struct world world;
+struct world {
     const fedl_crypto *crypto;
     fedl_coord_config cfg;
     fedl_coord coord;
@@ -68,6 +70,7 @@ typedef struct world {
     fedl_plan plan;
     fedl_round_config round;
     void *task_blocks[WORLD_TASKS_MAX * 8u];
+    size_t task_block_bytes[WORLD_TASKS_MAX * 8u];
     uint32_t task_block_count;
     fedl_instant_ns now_ns;
     uint64_t utc_s;
@@ -86,13 +89,20 @@ typedef struct world {
         const fedl_store_op *op;
     } stores[WORLD_STORES_MAX];
     uint32_t store_count;
-    bool hold;
-    uint64_t store_serial;  /* ops tried so far */
-    uint64_t store_fail_at; /* this one fails (once), 0 = none */
-    uint64_t crash_at;      /* the server dies at this one and starts again, 0 = never … */
-    bool crash_applied;     /* … after it became durable */
-    bool check_sums;        /* every commit must be the average of world_vector_of its members */
+    uint64_t compute_ticket; /* a computation that is out; 0 = none */
+    const fedl_compute_job *compute_job;
+    uint32_t restart_count;
+    void (*after_step)(world *w); /* looks at whatever it likes; may be NULL */
+    void (*before_store)(world *w, const fedl_store_op *op); /* the same, of what is handed over */
+    bool hold;                                               /* stores and computations */
+    uint64_t store_serial;                                   /* ops tried so far */
+    uint64_t store_fail_at;                                  /* this one fails (once), 0 = none */
+    uint64_t crash_at;  /* the server dies at this one and starts again, 0 = never … */
+    bool crash_applied; /* … after it became durable */
+    bool check_sums;    /* every commit must be the average of world_vector_of its members */
     uint64_t commit_count;
+    uint64_t burn_count;
+    uint64_t group_commit_count;
     fedl_store_op last_commit; /* by value: its pointers are not to be followed */
     uint32_t last_members[64];
 
@@ -107,7 +117,7 @@ typedef struct world {
 
     char transcript[1u << 16];
     size_t transcript_bytes;
-} world;
+};
 
 /* cfg may be NULL: small limits that suit tests. */
 void world_open(world *w, const fedl_coord_config *cfg);
@@ -117,6 +127,7 @@ void world_config(fedl_coord_config *cfg);
 void world_restart(world *w);
 
 void world_step(world *w, fedl_event *event);
+void world_step_once(world *w, fedl_event *event);      /* without what the store does then */
 void world_answer(world *w, const fedl_action *action); /* SEND and DROP */
 void world_event(const world *w, fedl_event *event, fedl_event_kind kind);
 void world_tick(world *w);
@@ -127,6 +138,8 @@ void world_settle(world *w);
 /* Completes the oldest held store op. */
 void world_store_one(world *w);
 void world_store_all(world *w);
+/* Runs the computation that is out, in three parts, and says so. */
+void world_compute(world *w);
 
 void world_admin(world *w, const fedl_admin *admin);
 uint32_t world_add_device(world *w); /* invites: token in w->token; returns the id */
