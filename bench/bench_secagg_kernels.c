@@ -57,7 +57,7 @@ static void run_once(const kernel *k, uint8_t *piece, uint8_t *scratch, const ui
     }
 }
 
-/* Best of several runs, bytes per second: other programs can only slow a run down. */
+/* Best of several runs, bytes per second of processor time. */
 static double rate_of(const kernel *k, double seconds)
 {
     static _Alignas(64) uint8_t piece[PIECE_BYTES];
@@ -66,7 +66,7 @@ static double rate_of(const kernel *k, double seconds)
     double best = 0;
     for (uint32_t run = 0; run < 5; run++) {
         uint64_t bytes = 0;
-        const double begin = bench_now_s();
+        const double begin = bench_cpu_s();
         double passed = 0;
         while (passed < seconds / 5) {
             for (uint32_t i = 0; i < 16; i++) {
@@ -74,7 +74,7 @@ static double rate_of(const kernel *k, double seconds)
                 run_once(k, piece, scratch, key);
             }
             bytes += 16u * PIECE_BYTES;
-            passed = bench_now_s() - begin;
+            passed = bench_cpu_s() - begin;
         }
         const double rate = (double)bytes / passed;
         best = rate > best ? rate : best;

@@ -15,11 +15,12 @@
 /* What the widest backend makes in one turn: 16 blocks. Less than one turn of body and the tail fit
  * into it. */
 #define TURN_BYTES 1024u
-/* Slices begin at multiples of this: a multiple of one turn, and of 192 for 24-bit words. */
-#define SLICE_UNIT_BYTES 3072u
+/* Slices begin at multiples of one turn; with 24 bits of three, which are a multiple of 192. */
+#define UNIT_BYTES    TURN_BYTES
+#define UNIT_24_BYTES (3u * TURN_BYTES)
 /* Piece of a slice that all keys run over before the next: fits the smallest first-level data cache
  * in use (32 KB) with room for everything else. */
-#define PIECE_BYTES (5u * SLICE_UNIT_BYTES)
+#define PIECE_BYTES (5u * UNIT_24_BYTES)
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -61,9 +62,10 @@ void fedli_mask_slice(const fedli_prg *prg, const fedli_mask_shape *shape, uint8
 {
     FEDLI_CHECK(part < parts);
     const size_t bytes = shape->vector_bytes;
-    const uint64_t units = (bytes + SLICE_UNIT_BYTES - 1) / SLICE_UNIT_BYTES;
-    const size_t begin = (size_t)(units * part / parts * SLICE_UNIT_BYTES);
-    const size_t end = min_size(bytes, (size_t)(units * (part + 1u) / parts * SLICE_UNIT_BYTES));
+    const size_t unit = shape->ring_bits == 24 ? UNIT_24_BYTES : UNIT_BYTES;
+    const uint64_t units = (bytes + unit - 1) / unit;
+    const size_t begin = (size_t)(units * part / parts) * unit;
+    const size_t end = min_size(bytes, (size_t)(units * (part + 1u) / parts) * unit);
     for (size_t at = begin; at < end; at += PIECE_BYTES) {
         const size_t size = min_size(end - at, PIECE_BYTES);
         for (uint32_t i = 0; i < key_count; i++) {
