@@ -52,6 +52,7 @@ static const fedl_column show_columns[] = {
     {"survivors", "are in the sum", FEDL_CELL_NUMBER},
     {"rho_spent", "privacy spent (rho)", FEDL_CELL_NUMBER},
     {"rho_budget", "privacy budget (rho)", FEDL_CELL_NUMBER},
+    {"epsilon_spent", "spent as epsilon, delta 1e-6", FEDL_CELL_NUMBER},
 };
 
 /* Reads and checks the plan here too, so that its errors come with the file's line, before anything

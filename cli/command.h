@@ -20,6 +20,7 @@ typedef struct fedl_arguments {
     const char *out;
     const char *valid;
     const char *limit;
+    const char *key;
 } fedl_arguments;
 
 typedef struct fedl_command {
@@ -28,7 +29,8 @@ typedef struct fedl_command {
     const char *summary;
     int positional_min;
     int positional_max;
-    const char *options; /* letters: t(ask) v(ersion) d(ata) l(abels) o(ut) V(alid) n (limit) */
+    const char
+        *options; /* letters: t(ask) v(ersion) d(ata) l(abels) o(ut) V(alid) n (limit) k(ey) */
     int (*run)(const fedl_arguments *arguments);
 } fedl_command;
 
@@ -37,6 +39,9 @@ int fedl_cmd_device_add(const fedl_arguments *arguments);
 int fedl_cmd_device_list(const fedl_arguments *arguments);
 int fedl_cmd_device_revoke(const fedl_arguments *arguments);
 int fedl_cmd_plan_check(const fedl_arguments *arguments);
+int fedl_cmd_device_pending(const fedl_arguments *arguments);
+int fedl_cmd_device_certify(const fedl_arguments *arguments);
+int fedl_cmd_ca_sign(const fedl_arguments *arguments);
 int fedl_cmd_task_add(const fedl_arguments *arguments);
 int fedl_cmd_task_list(const fedl_arguments *arguments);
 int fedl_cmd_task_show(const fedl_arguments *arguments);

@@ -18,6 +18,13 @@ static const fedl_command commands[] = {
      fedl_cmd_device_revoke},
     {"plan check", "PLAN [SECTION.KEY=VALUE …]", "is a plan safe, and what does it cost?", 1,
      FEDL_POSITIONAL_MAX, "", fedl_cmd_plan_check},
+    {"device pending", "[--out FILE]", "devices that wait for a certificate; FILE: to be signed", 0,
+     0, "o", fedl_cmd_device_pending},
+    {"device certify", "FILE", "bring in what fedl ca sign has made", 1, 1, "",
+     fedl_cmd_device_certify},
+    {"ca sign", "REQUESTS --key FILE --out FILE",
+     "sign certificates with the fleet's CA key, on a machine of its own", 1, 1, "ko",
+     fedl_cmd_ca_sign},
     {"task add", "PLAN", "start a task from a plan file", 1, 1, "", fedl_cmd_task_add},
     {"task list", "", "all tasks and where they stand", 0, 0, "", fedl_cmd_task_list},
     {"task show", "[TASK]", "one task with its plan", 0, 1, "t", fedl_cmd_task_show},
@@ -116,22 +123,20 @@ static const char **field_of(fedl_arguments *arguments, int letter)
         return &arguments->valid;
     case 'n':
         return &arguments->limit;
+    case 'k':
+        return &arguments->key;
     default:
         return NULL;
     }
 }
 
-static const struct option long_options[] = {{"home", required_argument, NULL, 'h'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"help", no_argument, NULL, '?'},
-                                             {"version", no_argument, NULL, 'v'},
-                                             {"task", required_argument, NULL, 't'},
-                                             {"data", required_argument, NULL, 'd'},
-                                             {"labels", required_argument, NULL, 'l'},
-                                             {"out", required_argument, NULL, 'o'},
-                                             {"valid", required_argument, NULL, 'V'},
-                                             {"limit", required_argument, NULL, 'n'},
-                                             {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {
+    {"home", required_argument, NULL, 'h'},   {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, '?'},         {"version", no_argument, NULL, 'v'},
+    {"task", required_argument, NULL, 't'},   {"data", required_argument, NULL, 'd'},
+    {"labels", required_argument, NULL, 'l'}, {"out", required_argument, NULL, 'o'},
+    {"valid", required_argument, NULL, 'V'},  {"limit", required_argument, NULL, 'n'},
+    {"key", required_argument, NULL, 'k'},    {NULL, 0, NULL, 0}};
 
 /* Reads all options; the letters that were given go to seen. */
 static void read_options(fedl_arguments *arguments, char *seen, size_t seen_size, int argc,

@@ -19,12 +19,13 @@ typedef struct arguments {
     const char *listen;
     const char *advertise;
     const char *log_format;
+    const char *ca_out;
 } arguments;
 
 static const char help[] =
     "fedl-server: coordinates federated training; devices connect to it with fedl-client.\n"
     "\n"
-    "  fedl-server init [--home DIR] [--listen URL] [--advertise URL]\n"
+    "  fedl-server init [--home DIR] [--listen URL] [--advertise URL] [--ca-out FILE]\n"
     "      Makes a server home: keys, database and fedl.ini. Done once.\n"
     "  fedl-server run  [--home DIR] [--listen URL] [--log text|logfmt|json]\n"
     "      Serves until SIGTERM or Ctrl-C. It may be killed at any moment: the next run goes on\n"
@@ -33,6 +34,9 @@ static const char help[] =
     "  --home DIR       where everything is kept (default: $FEDL_HOME, else ~/.fedl)\n"
     "  --listen URL     address to serve at (default: tcp://0.0.0.0:7070; port 0 = any free one)\n"
     "  --advertise URL  address that devices are told (default: tcp://<this host's name>:7070)\n"
+    "  --ca-out FILE    puts the fleet's CA key into FILE and not into the home: take FILE away, "
+    "sign\n"
+    "                   devices with fedl ca sign (docs/server.md)\n"
     "  --log FORMAT     text for people, logfmt or json for machines\n"
     "\n"
     "A first run, in three terminals:\n"
@@ -56,11 +60,9 @@ static int fail(fedl_exit code, const char *text)
 static int parse(arguments *args, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"home", required_argument, NULL, 'h'},
-        {"listen", required_argument, NULL, 'l'},
-        {"advertise", required_argument, NULL, 'a'},
-        {"log", required_argument, NULL, 'f'},
-        {NULL, 0, NULL, 0},
+        {"home", required_argument, NULL, 'h'},      {"listen", required_argument, NULL, 'l'},
+        {"advertise", required_argument, NULL, 'a'}, {"log", required_argument, NULL, 'f'},
+        {"ca-out", required_argument, NULL, 'c'},    {NULL, 0, NULL, 0},
     };
     int letter = 0;
     opterr = 0;
@@ -74,6 +76,8 @@ static int parse(arguments *args, int argc, char **argv)
             args->advertise = optarg;
         } else if (letter == 'f') {
             args->log_format = optarg;
+        } else if (letter == 'c') {
+            args->ca_out = optarg;
         } else {
             char text[200];
             (void)snprintf(text, sizeof text,
@@ -155,7 +159,8 @@ static int command_init(const arguments *args, const fedl_home *home)
         return fail(FEDL_EXIT_FAILED, "libsodium does not start");
     }
     fedl_host_entropy(entropy, sizeof entropy);
-    fedl_status status = fedl_home_create(home, fedl_crypto_sodium(), entropy, &config, text);
+    fedl_status status =
+        fedl_home_create(home, fedl_crypto_sodium(), entropy, &config, args->ca_out, text);
     fedli_wipe(entropy, sizeof entropy);
     if (status != FEDL_OK) {
         return fail(exit_of_init(status), text);
@@ -166,6 +171,11 @@ static int command_init(const arguments *args, const fedl_home *home)
                  "  fedl.db     devices, tasks, models, audit\n"
                  "next: fedl-server run --home %s\n",
                  home->path, config.listen, config.advertise, home->path);
+    if (args->ca_out != NULL) {
+        (void)printf("the fleet's CA key is in %s and nowhere else: take it to another machine, "
+                     "with a copy;\ndevices join when fedl ca sign has signed them there\n",
+                     args->ca_out);
+    }
     return 0;
 }
 

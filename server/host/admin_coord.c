@@ -60,6 +60,13 @@ void fedli_admin_send_to_coord(fedl_admin_work *work)
         event.admin.kind = FEDL_ADMIN_DEVICE_ADD;
     } else if (request->command == FEDL_COMMAND_DEVICE_REVOKE) {
         event.admin.kind = FEDL_ADMIN_DEVICE_REVOKE;
+    } else if (request->command == FEDL_COMMAND_DEVICE_CERTIFY) {
+        if (request->payload_bytes != sizeof event.admin.certificate) {
+            fedli_admin_fail(work, FEDL_ERR_SIZE, "not a certificate", "it has 176 bytes");
+            return;
+        }
+        event.admin.kind = FEDL_ADMIN_DEVICE_CERTIFY;
+        memcpy(event.admin.certificate, work->payload, sizeof event.admin.certificate);
     } else if (request->command == FEDL_COMMAND_TASK_PAUSE) {
         event.admin.kind = FEDL_ADMIN_TASK_PAUSE;
     } else if (request->command == FEDL_COMMAND_TASK_RESUME) {
@@ -87,7 +94,13 @@ static const char *remedy(const fedl_admin_work *work, fedl_status status)
         return "there is a task with this name; choose another name in the plan";
     case FEDL_ERR_FULL:
         return "a limit of the server is reached: see [limits] in fedl.ini, or try again";
+    case FEDL_ERR_MISMATCH:
+        return "it is not of this device as it enrolled here, or not signed by this fleet's CA";
     case FEDL_ERR_STATE:
+        if (work->request.command == FEDL_COMMAND_DEVICE_CERTIFY) {
+            return "the device does not wait for a certificate: fedl device pending lists those "
+                   "that do";
+        }
         return work->request.command == FEDL_COMMAND_DEVICE_REVOKE
                    ? "the device is revoked already"
                    : "see the task's present state with: fedl task list";
@@ -143,7 +156,8 @@ void fedli_admin_coord_reply(fedl_admin_work *work, const fedl_action *action)
         if (fedli_host_task_info(host, &info, action->task_id)) {
             fedli_json_hex(work->reply, "digest", info.digest, 32);
         }
-    } else if (request->command == FEDL_COMMAND_DEVICE_REVOKE) {
+    } else if (request->command == FEDL_COMMAND_DEVICE_REVOKE ||
+               request->command == FEDL_COMMAND_DEVICE_CERTIFY) {
         fedli_json_u64(work->reply, "device_id", work->device_id);
         (void)cJSON_AddStringToObject(work->reply, "name", device_name(host, work->device_id));
     } else {
@@ -175,6 +189,7 @@ void fedli_admin_begin(fedl_admin_work *work)
         break;
     case FEDL_COMMAND_DEVICE_ADD:
     case FEDL_COMMAND_DEVICE_REVOKE:
+    case FEDL_COMMAND_DEVICE_CERTIFY:
     case FEDL_COMMAND_TASK_ADD:
     case FEDL_COMMAND_TASK_PAUSE:
     case FEDL_COMMAND_TASK_RESUME:

@@ -2,12 +2,16 @@
 /* What the coordinator knows at this moment, as JSON: flat objects in one list per reply. */
 #include "host/admin_name.h"
 #include "host/admin_server.h"
+#include "planner/accountant.h"
 #include "posix/host_clock.h"
 #include "store/state_name.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* ε is told for this δ; plans keep ρ, from which it follows for any other. */
+#define EPSILON_DELTA 1e-6
 
 static const char *phase_name(fedl_round_phase phase)
 {
@@ -72,6 +76,10 @@ static void put_protection(cJSON *object, const fedl_task_holder *holder)
                                       (double)holder->rho_spent / (double)FEDL_RHO_ONE);
         (void)cJSON_AddNumberToObject(object, "rho_budget",
                                       (double)plan->privacy.rho_budget / (double)FEDL_RHO_ONE);
+        (void)cJSON_AddNumberToObject(
+            object, "epsilon_spent",
+            fedl_zcdp_epsilon(fedl_zcdp_from_units(holder->rho_spent), EPSILON_DELTA));
+        (void)cJSON_AddNumberToObject(object, "delta", EPSILON_DELTA);
     }
 }
 
@@ -168,6 +176,11 @@ void fedli_admin_device_list(fedl_admin_work *work)
         fedli_json_u64(object, "reports", info.report_count);
         fedli_json_u64(object, "changed_s", info.record->changed_s);
         fedli_json_u64(object, "token_expires_s", info.record->token_expires_s);
+        if (info.record->state == FEDL_DEVICE_PENDING) { /* what a certificate is made of */
+            fedli_json_hex(object, "fleet_id", work->host->coord_config.identity.fleet_id, 16);
+            fedli_json_hex(object, "id_public", info.record->id_public, 32);
+            fedli_json_hex(object, "noise_public", info.record->noise_public, 32);
+        }
         (void)cJSON_AddItemToArray(list, object);
     }
     fedli_admin_finish(work);
@@ -245,6 +258,7 @@ bool fedli_admin_resolve(fedl_admin_work *work)
 {
     switch (work->request.command) {
     case FEDL_COMMAND_DEVICE_REVOKE:
+    case FEDL_COMMAND_DEVICE_CERTIFY:
         return resolve_device(work);
     case FEDL_COMMAND_TASK_SHOW:
     case FEDL_COMMAND_TASK_PAUSE:

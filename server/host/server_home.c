@@ -3,6 +3,7 @@
 #include "host/server_home.h"
 #include "base/cursor.h"
 #include "base/secret.h"
+#include "posix/ca_key.h"
 #include "posix/durable_file.h"
 #include "secure/cert.h"
 #include "store/store.h"
@@ -17,6 +18,7 @@
 #define KEY_RESERVED_BYTES 48u
 
 static const uint8_t key_magic[8] = {'f', 'e', 'd', 'l', 'k', 'e', 'y', '1'};
+static const uint8_t key_magic_no_ca[8] = {'f', 'e', 'd', 'l', 'k', 'e', 'y', '2'};
 static const uint8_t key_personal[FEDL_PERSONAL_BYTES] = "fedl.home.v1";
 
 fedl_status fedl_home_locate(fedl_home *home, const char *option, char text[FEDL_HOME_TEXT_BYTES])
@@ -126,8 +128,21 @@ static void identity_make(fedl_server_identity *identity, const fedl_crypto *cry
     fedl_cert_issue(crypto, identity->server_cert, &cert, identity->ca_secret);
 }
 
+/* Moves the secret half of the CA key to its own file. */
+static fedl_status split_ca(fedl_server_identity *identity, const fedl_crypto *crypto,
+                            const char *ca_path)
+{
+    fedl_ca_key key;
+    memcpy(key.fleet_id, identity->fleet_id, sizeof key.fleet_id);
+    memcpy(key.secret, identity->ca_secret, sizeof key.secret);
+    const fedl_status status = fedl_ca_key_write(ca_path, crypto, &key);
+    fedli_wipe(&key, sizeof key);
+    fedli_wipe(identity->ca_secret, 32);
+    return status;
+}
+
 static fedl_status write_keys(const fedl_home *home, const fedl_crypto *crypto,
-                              const uint8_t entropy[192])
+                              const uint8_t entropy[192], bool ca_offline)
 {
     static const uint8_t reserved[KEY_RESERVED_BYTES];
     fedl_server_identity identity;
@@ -135,8 +150,11 @@ static fedl_status write_keys(const fedl_home *home, const fedl_crypto *crypto,
     fedli_writer writer;
     size_t size = 0;
     identity_make(&identity, crypto, entropy);
+    if (ca_offline) {
+        fedli_wipe(identity.ca_secret, 32);
+    }
     fedli_writer_init(&writer, bytes, sizeof bytes);
-    fedli_write_copy(&writer, key_magic, sizeof key_magic);
+    fedli_write_copy(&writer, ca_offline ? key_magic_no_ca : key_magic, sizeof key_magic);
     fedli_write_copy(&writer, identity.fleet_id, sizeof identity.fleet_id);
     fedli_write_copy(&writer, identity.noise_secret, sizeof identity.noise_secret);
     fedli_write_copy(&writer, identity.round_secret, sizeof identity.round_secret);
@@ -182,7 +200,7 @@ static fedl_status write_config(const fedl_home *home, const fedl_server_config 
 
 fedl_status fedl_home_create(const fedl_home *home, const fedl_crypto *crypto,
                              const uint8_t entropy[192], const fedl_server_config *config,
-                             char text[FEDL_HOME_TEXT_BYTES])
+                             const char *ca_path, char text[FEDL_HOME_TEXT_BYTES])
 {
     char store_text[256];
     fedl_store *store = NULL;
@@ -209,7 +227,21 @@ fedl_status fedl_home_create(const fedl_home *home, const fedl_crypto *crypto,
         return status;
     }
     store->ops->close(store);
-    status = write_keys(home, crypto, entropy);
+    if (ca_path != NULL) {
+        fedl_server_identity identity;
+        identity_make(&identity, crypto, entropy);
+        status = split_ca(&identity, crypto, ca_path);
+        fedli_wipe(&identity, sizeof identity);
+        if (status == FEDL_ERR_EXISTS) {
+            (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                           "--ca-out %s: there is a file already; name a new one", ca_path);
+            return status;
+        }
+        if (status != FEDL_OK) {
+            return explain(text, ca_path, status);
+        }
+    }
+    status = write_keys(home, crypto, entropy, ca_path != NULL);
     return status == FEDL_OK ? FEDL_OK : explain(text, home->key_path, status);
 }
 
@@ -229,6 +261,7 @@ static fedl_status keys_decode(fedl_server_identity *identity, const fedl_crypto
     fedli_read_copy(&reader, identity->server_cert, sizeof identity->server_cert);
     (void)fedli_read_view(&reader, KEY_RESERVED_BYTES);
     fedl_status status = fedli_reader_end(&reader);
+    identity->ca_offline = memcmp(bytes, key_magic_no_ca, sizeof key_magic_no_ca) == 0;
     if (status == FEDL_OK) {
         identity_derive(identity, crypto);
         status = fedl_cert_open(&cert, crypto,
@@ -260,7 +293,8 @@ fedl_status fedl_home_load_keys(const fedl_home *home, const fedl_crypto *crypto
         (void)snprintf(text, FEDL_HOME_TEXT_BYTES, "%s can be read by others; run: chmod 600 %s",
                        home->key_path, home->key_path);
         status = FEDL_ERR_POLICY;
-    } else if (size != FEDL_HOME_KEY_BYTES || memcmp(bytes, key_magic, sizeof key_magic) != 0) {
+    } else if (size != FEDL_HOME_KEY_BYTES ||
+               (memcmp(bytes, key_magic, 8) != 0 && memcmp(bytes, key_magic_no_ca, 8) != 0)) {
         (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
                        "%s is not a key file of this fedl; restore it from a backup",
                        home->key_path);

@@ -25,6 +25,11 @@ static void commands_carry_their_fields(void **state)
                      FEDL_OK);
     assert_string_equal(request.name, "k\xc3\xbc");
     assert_int_equal(request.valid_s, 60);
+    assert_int_equal(parse("{\"cmd\":\"device.certify\",\"device\":\"id:4\",\"bytes\":176}"),
+                     FEDL_OK);
+    assert_int_equal(request.command, FEDL_COMMAND_DEVICE_CERTIFY);
+    assert_int_equal(request.payload_bytes, 176);
+    assert_int_equal(parse("{\"cmd\":\"device.certify\",\"device\":\"4\"}"), FEDL_ERR_FORMAT);
     assert_int_equal(parse("{\"cmd\":\"device.revoke\",\"device\":\"4\"}"), FEDL_OK);
     assert_string_equal(request.device, "4");
     assert_int_equal(parse("{\"cmd\":\"task.add\",\"bytes\":65536}"), FEDL_OK);

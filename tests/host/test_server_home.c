@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/server_home.h"
+#include "posix/ca_key.h"
 #include "sodium/crypto_sodium.h"
 
 #include "cmocka_all.h"
@@ -49,7 +50,7 @@ static fedl_status create(uint8_t seed)
     memset(entropy, seed, sizeof entropy);
     fedl_server_config_default(&config);
     (void)snprintf(config.advertise, sizeof config.advertise, "tcp://fleet:7070");
-    return fedl_home_create(&home, fedl_crypto_sodium(), entropy, &config, text);
+    return fedl_home_create(&home, fedl_crypto_sodium(), entropy, &config, NULL, text);
 }
 
 static fedl_status load(fedl_server_identity *identity)
@@ -194,6 +195,46 @@ static void the_home_is_found_in_order(void **state)
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, make_box, drop_box)
 
+static void the_ca_key_can_be_kept_elsewhere(void **state)
+{
+    fedl_server_identity identity;
+    fedl_ca_key key;
+    uint8_t entropy[192];
+    uint8_t none[32] = {0};
+    uint8_t signature[64];
+    char path[120];
+    fedl_server_config config;
+    const fedl_crypto *crypto = fedl_crypto_sodium();
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/ca.key", box);
+    memset(entropy, 7, sizeof entropy);
+    fedl_server_config_default(&config);
+    assert_int_equal(fedl_home_create(&home, crypto, entropy, &config, path, text), FEDL_OK);
+    assert_int_equal(mode_of(path), 0600);
+    assert_int_equal(load(&identity), FEDL_OK);
+    assert_true(identity.ca_offline);
+    assert_memory_equal(identity.ca_secret, none, 32);
+    assert_int_equal(fedl_ca_key_read(&key, crypto, path), FEDL_OK);
+    assert_memory_equal(key.fleet_id, identity.fleet_id, 16);
+    crypto->sign(signature, "x", 1, key.secret);
+    assert_true(crypto->verify(signature, "x", 1, identity.ca_public));
+    /* It is never overwritten; a home that is missing its keys again asks for another name. */
+    assert_int_equal(unlink(home.key_path), 0);
+    assert_int_equal(fedl_home_create(&home, crypto, entropy, &config, path, text),
+                     FEDL_ERR_EXISTS);
+    assert_non_null(strstr(text, "name a new one"));
+    assert_int_equal(access(home.key_path, F_OK), -1);
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(fedl_ca_key_read(&key, crypto, path), FEDL_ERR_POLICY);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(truncate(path, 119), 0);
+    assert_int_equal(fedl_ca_key_read(&key, crypto, path), FEDL_ERR_FORMAT);
+    assert_int_equal(truncate(path, 120), 0); /* the last byte is zero now */
+    assert_int_equal(fedl_ca_key_read(&key, crypto, path), FEDL_ERR_CORRUPT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(fedl_ca_key_read(&key, crypto, path), FEDL_ERR_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +245,7 @@ int main(void)
         CASE(damaged_keys_are_refused),
         CASE(a_bad_config_is_named_with_its_line),
         CASE(the_home_is_found_in_order),
+        CASE(the_ca_key_can_be_kept_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
