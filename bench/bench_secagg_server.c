@@ -35,6 +35,8 @@ typedef struct server {
     uint32_t staged_device;
     size_t staged_bytes;
     uint8_t *vector; /* the masked sum, once U3 is frozen */
+    void *master;    /* held only */
+    void *container; /* held only */
     bench_report report;
 } server;
 
@@ -142,8 +144,8 @@ static void init(server *s)
     s->report.model_bytes = fedl_container_size(&s->plan.model);
     const size_t slots = defaults.staging_bytes / s->accum.vector_bytes;
     s->staging = held((slots == 0 ? 1 : slots) * s->accum.vector_bytes);
-    (void)held(fedl_master_size(&s->plan.model));
-    (void)held(s->report.model_bytes);
+    s->master = held(fedl_master_size(&s->plan.model));
+    s->container = held(s->report.model_bytes);
     s->report.group_bytes = fedl_group_size(&s->plan);
     const fedl_group_setup group = {.crypto = s->crypto,
                                     .plan = &s->plan,
