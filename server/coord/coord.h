@@ -27,8 +27,8 @@
  * With aggregation = masked RUNNING ends in FREEZING instead, once the group (coord/group.h) knows
  * whose vectors the sum holds, and every failure after its commit point burns the round:
  *
- *   RUNNING ─► FREEZING ─[GROUP_COMMIT]─► UNMASKING ─► COMPUTING ─► COMMITTING ─[COMMIT]─► round +
- * 1 └────────────┴─► BURNING ─[ROUND_BURN]─► round + 1
+ *   RUNNING ─► FREEZING ─[GROUP_COMMIT]─► UNMASKING ─► COMPUTING ─► COMMITTING ─[COMMIT]─►
+ *                                            └────────────┴─► BURNING ─[ROUND_BURN]─►
  *
  * A round is also burnt when its third attempt fails: devices answer no fourth. Burnt rounds make
  * no version; the same model, signed anew, trains the next round.

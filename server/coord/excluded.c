@@ -8,8 +8,8 @@
  *    end is left out of this round: the one that stands in more complaints, the accused when both
  *    stand in as many. A device that complains about everybody soon stands in the most.
  *
- * The lists are bounded: beyond 64 the oldest is forgotten. They live in memory only; a restart
- * costs at most one more failed attempt per liar.
+ * Both count as there for the pool, see round_pool.c. The lists are bounded: beyond 64 the oldest
+ * is forgotten. They live in memory only; a restart costs at most one more failed attempt per liar.
  */
 #include "coord/coord_state.h"
 

@@ -5,7 +5,8 @@
  *
  * A GET whose item is not there yet is parked like a CHECKIN. The sweep tries it again whenever the
  * group has news, and ends it with an empty PART when its time is over; when the attempt ends it is
- * told that it is stale.
+ * told that it is stale. Nothing of an item is kept here: a session remembers only what it asked
+ * for.
  */
 #include "coord/coord_state.h"
 

@@ -11,6 +11,8 @@
  *   COMPUTING the host takes the masks off the exported sum; then COMMITTING as in a plain round
  *
  * The masked sum lies in the first staging place from FREEZING on: no vector is put together then.
+ * Every call that tells the group something is followed by fedli_masked_update(), so that between
+ * two steps a task in RUNNING never has a group that is FROZEN or FAILED.
  * After a restart the group is taken up from the store without what devices had sent since the
  * commit point. A device that asks for work then gets the TASK of the same attempt once more, and
  * sends its CONFIRM and UNMASK again, byte for byte.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the coordinator remembers of a task. It lies in the block that the operator gave for it;
- * task.c lays the block out.
+ * task.c lays the block out, and every pointer below leads into it.
  */
 #ifndef FEDL_COORD_TASK_STATE_H
 #define FEDL_COORD_TASK_STATE_H
