@@ -10,6 +10,9 @@
 static void note(world *w, uint32_t position, uint32_t what, fedl_bytes bytes)
 {
     uint8_t head[16];
+    if (w->note != NULL) {
+        w->note(w, position, what, bytes);
+    }
     if (w->transcript == NULL) {
         return;
     }
@@ -102,15 +105,23 @@ static void pump_upload(world *w, uint32_t position)
         at += step;
     }
     toy_put_vector(&w->toy, position, fedl_bytes_of(vector, size));
-    note(w, position, 99, fedl_bytes_of(vector, size));
+    note(w, position, WORLD_VECTOR, fedl_bytes_of(vector, size));
     free(vector);
     fedli_party_uploaded(&device->party);
+}
+
+static bool is_stopped(const world_device *device)
+{
+    const fedli_party_want want = fedli_party_next(&device->party);
+    const bool has_item = want == FEDLI_PARTY_PUT || want == FEDLI_PARTY_GET;
+    return want == device->stop_at &&
+           (!has_item || fedli_party_item(&device->party) == device->stop_item);
 }
 
 void world_pump(world *w, uint32_t position)
 {
     world_device *device = &w->devices[position];
-    for (bool moved = true; moved;) {
+    for (bool moved = true; moved && !is_stopped(device);) {
         if (w->restore_always) {
             move_party(w, device);
         }

@@ -12,3 +12,5 @@ fedl_test(test_party_attacks SOURCES test_party_attacks.c party_attack.c LINK ${
 fedl_test(test_party_cohort SOURCES test_party_cohort.c party_attack.c LINK ${_link})
 fedl_test(test_party_shares SOURCES test_party_shares.c party_attack.c LINK ${_link})
 fedl_test(test_observer LINK ${_link} m)
+fedl_test(test_party_views LINK ${_link})
+fedl_test(test_party_transcripts LINK ${_link})

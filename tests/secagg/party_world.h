@@ -9,8 +9,9 @@
 #include "secagg/party.h"
 #include "toy_server.h"
 
-#define WORLD_TASK  7u
-#define WORLD_UTC_S 1700000000u
+#define WORLD_TASK   7u
+#define WORLD_UTC_S  1700000000u
+#define WORLD_VECTOR 99u /* in place of an item */
 
 typedef struct world_device {
     uint32_t id;
@@ -26,7 +27,9 @@ typedef struct world_device {
     uint8_t *update; /* x, vector_bytes */
     bool lost_at_shares;
     bool lost_at_vector;
-    uint32_t stored_opened; /* calls in this attempt */
+    fedli_party_want stop_at;  /* goes no further; 0: everything */
+    fedl_group_item stop_item; /* with PUT and GET */
+    uint32_t stored_opened;    /* calls in this attempt */
     uint32_t stored_closed;
     uint32_t certs_got;
 } world_device;
@@ -51,6 +54,8 @@ struct world {
     bool put_twice;        /* every blob is read twice, with a restore in between */
     fedl_hash *transcript; /* gets every blob, when not NULL */
     uint64_t transcript_bytes;
+    /* Hears of every blob, when not NULL; what = item or WORLD_VECTOR. */
+    void (*note)(world *w, uint32_t position, uint32_t what, fedl_bytes bytes);
     /* What a lying server makes of an item on its way to a device; may be NULL. */
     void (*tamper)(world *w, uint32_t position, fedl_group_item item, toy_blob *blob);
     uint32_t tamper_target; /* for the tests */

@@ -317,7 +317,7 @@ bool toy_open_secret(const toy_server *toy, uint8_t secret[32], uint32_t positio
     return true;
 }
 
-static bool take_self(const toy_server *toy, uint8_t *sum, uint32_t position)
+bool toy_take_self(const toy_server *toy, uint8_t *sum, uint32_t position)
 {
     const fedli_mask_shape shape = toy_shape(toy->plan);
     uint8_t b[32];
@@ -333,7 +333,7 @@ static bool take_self(const toy_server *toy, uint8_t *sum, uint32_t position)
     return true;
 }
 
-static bool take_edges(const toy_server *toy, uint8_t *sum, uint32_t position)
+bool toy_take_edges(const toy_server *toy, uint8_t *sum, uint32_t position)
 {
     const fedli_mask_shape shape = toy_shape(toy->plan);
     uint8_t d[32];
@@ -363,7 +363,7 @@ bool toy_unmask(const toy_server *toy, uint8_t *sum)
         }
     }
     for (uint32_t i = 0; i < toy->n; i++) {
-        if (toy->in_u2[i] && !(toy->in_u3[i] ? take_self : take_edges)(toy, sum, i)) {
+        if (toy->in_u2[i] && !(toy->in_u3[i] ? toy_take_self : toy_take_edges)(toy, sum, i)) {
             return false;
         }
     }

@@ -70,6 +70,10 @@ bool toy_shows_u3(const toy_server *toy, uint32_t viewer, uint32_t member);
 /** Opens b (kind 1) or d (kind 2) of a device from t shares in UNMASK blobs; checks every share's
  * tag. False: fewer than t shares of this kind. */
 bool toy_open_secret(const toy_server *toy, uint8_t secret[32], uint32_t position, uint32_t kind);
+/** Takes the own mask of a device of U3 off a sum, or the masks between a device that fell out and
+ * those of U3. False: too few shares. */
+bool toy_take_self(const toy_server *toy, uint8_t *sum, uint32_t position);
+bool toy_take_edges(const toy_server *toy, uint8_t *sum, uint32_t position);
 /** Sum of U3's vectors without masks, `vector_bytes` of the plan. False: something is missing. */
 bool toy_unmask(const toy_server *toy, uint8_t *sum);
 
