@@ -117,6 +117,10 @@ static const char *event_word(fedl_client_log_kind kind)
         return "left";
     case FEDL_CLIENT_LOG_BAD_MESSAGE:
         return "bad_message";
+    case FEDL_CLIENT_LOG_COHORT:
+        return "cohort";
+    case FEDL_CLIENT_LOG_MASKED:
+        return "masked";
     }
     return "unknown";
 }
@@ -155,7 +159,11 @@ static void print_json(const agent_log *log, const fedl_client_action *a)
         (void)fprintf(out, ",\"rows\":%llu,\"loss\":%.6f", (unsigned long long)a->a,
                       (double)a->b / 65536.0);
         break;
+    case FEDL_CLIENT_LOG_COHORT:
+        (void)fprintf(out, ",\"devices\":%llu", (unsigned long long)a->a);
+        break;
     case FEDL_CLIENT_LOG_UPLOADED:
+    case FEDL_CLIENT_LOG_MASKED:
         (void)fprintf(out, ",\"bytes\":%llu,\"again\":%s", (unsigned long long)a->a,
                       a->b != 0 ? "true" : "false");
         break;
@@ -229,6 +237,14 @@ static void print_text(const agent_log *log, const fedl_client_action *a)
         return;
     case FEDL_CLIENT_LOG_ENROLLED:
         (void)fprintf(out, "enrolled as device %llu", (unsigned long long)a->a);
+        return;
+    case FEDL_CLIENT_LOG_COHORT:
+        (void)fprintf(out, "round %u: masking with %llu devices", a->round,
+                      (unsigned long long)a->a);
+        return;
+    case FEDL_CLIENT_LOG_MASKED:
+        (void)fprintf(out, "round %u: masked update sent, %llu bytes%s", a->round,
+                      (unsigned long long)a->a, a->b != 0 ? " (masked anew)" : "");
         return;
     case FEDL_CLIENT_LOG_LEFT:
         (void)fprintf(out, "the server has said goodbye");

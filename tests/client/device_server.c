@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmocka_all.h"
 
-#include "device_world.h"
+#include "device_group.h"
 #include "secure/prologue.h"
 
 #include <stdio.h>
@@ -183,12 +183,14 @@ static void on_hello(world *w, const fedli_envelope *e, fedli_noise_pattern patt
     world_queue_message(w, e->kind, s->session_id, fedl_bytes_of(out, size));
 }
 
-static void honest_task(world_server *s, fedl_message *reply)
+static void honest_task(const world *w, fedl_message *reply)
 {
+    const world_server *s = &w->server;
+    const bool idle = s->idle || s->reported || (w->group != NULL && !world_group_wants_device(w));
     fedl_model_offer offer = {.manifest = fedl_bytes_of(s->manifest_bytes, FEDLI_MANIFEST_BYTES),
                               .plan = fedl_bytes_of(s->plan_bytes, s->plan_size)};
     memcpy(offer.signature, s->signature, 64);
-    if (s->idle || s->reported || s->offer_only) {
+    if (idle || s->offer_only) {
         reply->kind = FEDL_MESSAGE_WAIT;
         reply->u.wait.retry_after_ms = 500;
         reply->u.wait.has_offer = s->offer_only && !s->idle;
@@ -251,7 +253,7 @@ static void honest(world *w, const fedl_message *request, fedl_message *reply)
     world_server *s = &w->server;
     reply->request_id = request->request_id;
     if (request->kind == FEDL_MESSAGE_CHECKIN) {
-        honest_task(s, reply);
+        honest_task(w, reply);
     } else if (request->kind == FEDL_MESSAGE_FETCH) {
         const fedl_message_fetch *f = &request->u.fetch;
         assert_memory_equal(f->digest, s->manifest.digest, 32);
@@ -261,6 +263,12 @@ static void honest(world *w, const fedl_message *request, fedl_message *reply)
         reply->u.chunk.total_bytes = s->container_size;
         reply->u.chunk.payload =
             fedl_bytes_of(s->container + f->offset, left < f->bytes_max ? left : f->bytes_max);
+    } else if (request->kind == FEDL_MESSAGE_PUT && w->group != NULL) {
+        world_group_put(w, &request->u.put, reply);
+    } else if (request->kind == FEDL_MESSAGE_GET && w->group != NULL) {
+        world_group_get(w, &request->u.get, reply);
+    } else if (request->kind == FEDL_MESSAGE_UPLOAD && w->group != NULL) {
+        world_group_upload(w, &request->u.upload, reply);
     } else if (request->kind == FEDL_MESSAGE_UPLOAD) {
         honest_upload(s, &request->u.upload, reply);
     } else if (request->kind == FEDL_MESSAGE_LEAVE) {
@@ -278,7 +286,38 @@ static const char *request_name(fedl_message_kind kind)
            : kind == FEDL_MESSAGE_FETCH  ? "FETCH"
            : kind == FEDL_MESSAGE_UPLOAD ? "UPLOAD"
            : kind == FEDL_MESSAGE_LEAVE  ? "LEAVE"
+           : kind == FEDL_MESSAGE_PUT    ? "PUT"
+           : kind == FEDL_MESSAGE_GET    ? "GET"
                                          : "ENROL";
+}
+
+static const char *item_name(fedl_group_item item)
+{
+    switch (item) {
+    case FEDL_ITEM_READY:
+        return "READY ";
+    case FEDL_ITEM_SHARES:
+        return "SHARES ";
+    case FEDL_ITEM_CONFIRM:
+        return "CONFIRM ";
+    case FEDL_ITEM_UNMASK:
+        return "UNMASK ";
+    case FEDL_ITEM_COMPLAINT:
+        return "COMPLAINT ";
+    case FEDL_ITEM_SEED:
+        return "SEED ";
+    case FEDL_ITEM_ROSTER:
+        return "ROSTER ";
+    case FEDL_ITEM_CERTS:
+        return "CERTS ";
+    case FEDL_ITEM_FORWARD:
+        return "FORWARD ";
+    case FEDL_ITEM_SURVIVORS:
+        return "SURVIVORS ";
+    case FEDL_ITEM_CONFIRMS:
+        return "CONFIRMS ";
+    }
+    return "? ";
 }
 
 static void answer(world *w, fedl_bytes frame)
@@ -289,9 +328,14 @@ static void answer(world *w, fedl_bytes frame)
     memset(&reply, 0, sizeof reply);
     assert_int_equal(fedl_message_decode(&request, frame, arena, sizeof arena), FEDL_OK);
     const uint64_t offset = request.kind == FEDL_MESSAGE_FETCH    ? request.u.fetch.offset
+                            : request.kind == FEDL_MESSAGE_PUT    ? request.u.put.offset
+                            : request.kind == FEDL_MESSAGE_GET    ? request.u.get.offset
                             : request.kind == FEDL_MESSAGE_UPLOAD ? request.u.upload.offset
                                                                   : 0;
-    world_say(w, "device > %s %u", request_name(request.kind), (unsigned)offset);
+    const char *item = request.kind == FEDL_MESSAGE_PUT   ? item_name(request.u.put.item)
+                       : request.kind == FEDL_MESSAGE_GET ? item_name(request.u.get.item)
+                                                          : "";
+    world_say(w, "device > %s %s%u", request_name(request.kind), item, (unsigned)offset);
     honest(w, &request, &reply);
     switch (w->hook == NULL ? WORLD_REPLY : w->hook(w, &request, &reply)) {
     case WORLD_REPLY:

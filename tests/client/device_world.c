@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmocka_all.h"
 
-#include "device_world.h"
+#include "device_group.h"
 
 #include "base/cursor.h"
 #include "base/rng.h"
@@ -36,7 +36,10 @@ void world_say(world *w, const char *format, ...)
     const size_t room = sizeof w->transcript - w->transcript_used;
     const int size = vsnprintf(w->transcript + w->transcript_used, room, format, arguments);
     va_end(arguments);
-    assert_true(size >= 0 && (size_t)size + 2u < room);
+    if (size < 0 || (size_t)size + 2u >= room) {
+        print_error("%s", w->transcript + w->transcript_used - 1500);
+        fail_msg("the transcript is full");
+    }
     w->transcript_used += (size_t)size;
     w->transcript[w->transcript_used++] = '\n';
     w->transcript[w->transcript_used] = 0;
@@ -73,9 +76,10 @@ void world_queue_event(world *w, fedl_client_event_kind kind, fedl_status status
 
 static void say_log(world *w, const fedl_client_action *a)
 {
-    static const char *const names[] = {
-        "",        "connected", "connection lost", "refused",  "waiting",  "task", "task refused",
-        "fetched", "trained",   "uploaded",        "rejected", "enrolled", "left", "bad message"};
+    static const char *const names[] = {"",        "connected",   "connection lost", "refused",
+                                        "waiting", "task",        "task refused",    "fetched",
+                                        "trained", "uploaded",    "rejected",        "enrolled",
+                                        "left",    "bad message", "cohort",          "masked"};
     world_say(w, "log %s status %d a %llu b %llu round %u.%u%s%s", names[a->log_kind],
               (int)a->status, (unsigned long long)a->a, (unsigned long long)a->b, a->round,
               a->attempt, a->text == NULL ? "" : " ", a->text == NULL ? "" : a->text);
@@ -246,6 +250,40 @@ void world_until_reported(world *w)
     assert_true(w->server.reported);
 }
 
+size_t world_expected_vector(const world *w, uint8_t *out)
+{
+    const world_server *s = &w->server;
+    const fedl_model_config config = {s->plan.model, s->plan.train.batch_rows};
+    const size_t bytes = fedl_model_size(&config);
+    void *block = aligned_alloc(16, bytes);
+    const fedl_bytes container = fedl_bytes_of(s->container, s->container_size);
+    const fedl_train_seed seed = {s->plan.run_seed, s->round, WORLD_DEVICE_ID};
+    fedl_model model;
+    fedl_trainer trainer;
+    fedl_update update;
+    fedl_eval_stats eval = {0};
+    bool done = false;
+    assert_non_null(block);
+    assert_int_equal(fedl_model_init(&model, &config, block, bytes), FEDL_OK);
+    assert_int_equal(fedl_model_load(&model, container), FEDL_OK);
+    assert_int_equal(fedl_model_evaluate(&model, &eval, &world_eval_rows, 0, WORLD_EVAL_ROWS),
+                     FEDL_OK);
+    assert_int_equal(
+        fedl_trainer_begin(&trainer, &model, &world_train_rows, container, &s->plan.train, &seed),
+        FEDL_OK);
+    while (!done) {
+        assert_int_equal(fedl_trainer_step(&trainer, &done), FEDL_OK);
+    }
+    assert_int_equal(fedl_update_begin(&update, &model, container, &s->plan.update, &seed,
+                                       WORLD_ROWS, fedl_trainer_stats(&trainer), &eval),
+                     FEDL_OK);
+    const size_t size =
+        fedl_update_vector_size(&s->plan.update, fedl_model_parameter_count(&s->plan.model));
+    assert_int_equal(fedl_update_read(&update, out, 0, size), FEDL_OK);
+    free(block);
+    return size;
+}
+
 void world_start(world *w)
 {
     if (w->client.state != NULL) {
@@ -316,5 +354,6 @@ void world_destroy(world *w)
     fedl_client_deinit(&w->client);
     free(w->task_block);
     free(w->block);
+    world_group_destroy(w);
     free(w);
 }

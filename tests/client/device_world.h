@@ -56,12 +56,14 @@ typedef struct world_server {
     bool offer_only; /* WAIT with an offer instead of TASK */
     bool idle;       /* WAIT without one */
     bool reported;   /* the vector of this attempt is complete */
-    uint8_t vector[4096];
+    uint8_t vector[8192];
     size_t vector_size;
     uint8_t arena[FEDLI_MESSAGE_ARENA_BYTES] __attribute__((aligned(16)));
     uint8_t cert[FEDLI_CERT_BYTES];
     uint8_t device_cert[FEDLI_CERT_BYTES];
 } world_server;
+
+struct world_group;
 
 struct world {
     const fedl_crypto *crypto;
@@ -70,6 +72,7 @@ struct world {
     void *block;
     size_t block_bytes;
     world_server server;
+    struct world_group *group; /* NULL: the plan is plain; device_group.h */
     world_hook hook;
     int counter; /* for hooks */
     fedl_instant_ns now_ns;
@@ -105,7 +108,7 @@ struct world {
     uint32_t queue_count;
     uint8_t wire[1 << 18];
     size_t wire_used;
-    char transcript[16384];
+    char transcript[32768];
     size_t transcript_used;
 };
 
@@ -130,6 +133,9 @@ void world_advance(world *w, uint32_t limit);
 void world_until_reported(world *w);
 void world_say(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool world_said(const world *w, const char *text);
+/** The device's vector by the public functions of the core, without the machine; its size. out:
+ * 4096 bytes at least. */
+size_t world_expected_vector(const world *w, uint8_t *out);
 /** How often text stands in the transcript. */
 uint32_t world_count(const world *w, const char *text);
 void world_forget(world *w);

@@ -5,43 +5,7 @@
 #include "base/cursor.h"
 #include "device_world.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* The vector by the public functions of the core, without the machine. */
-static size_t expected_vector(const world *w, uint8_t *out)
-{
-    const world_server *s = &w->server;
-    const fedl_model_config config = {s->plan.model, s->plan.train.batch_rows};
-    const size_t bytes = fedl_model_size(&config);
-    void *block = aligned_alloc(16, bytes);
-    const fedl_bytes container = fedl_bytes_of(s->container, s->container_size);
-    const fedl_train_seed seed = {s->plan.run_seed, s->round, WORLD_DEVICE_ID};
-    fedl_model model;
-    fedl_trainer trainer;
-    fedl_update update;
-    fedl_eval_stats eval = {0};
-    bool done = false;
-    assert_non_null(block);
-    assert_int_equal(fedl_model_init(&model, &config, block, bytes), FEDL_OK);
-    assert_int_equal(fedl_model_load(&model, container), FEDL_OK);
-    assert_int_equal(fedl_model_evaluate(&model, &eval, &world_eval_rows, 0, WORLD_EVAL_ROWS),
-                     FEDL_OK);
-    assert_int_equal(
-        fedl_trainer_begin(&trainer, &model, &world_train_rows, container, &s->plan.train, &seed),
-        FEDL_OK);
-    while (!done) {
-        assert_int_equal(fedl_trainer_step(&trainer, &done), FEDL_OK);
-    }
-    assert_int_equal(fedl_update_begin(&update, &model, container, &s->plan.update, &seed,
-                                       WORLD_ROWS, fedl_trainer_stats(&trainer), &eval),
-                     FEDL_OK);
-    const size_t size =
-        fedl_update_vector_size(&s->plan.update, fedl_model_parameter_count(&s->plan.model));
-    assert_int_equal(fedl_update_read(&update, out, 0, size), FEDL_OK);
-    free(block);
-    return size;
-}
 
 static uint64_t tail_word(const world_server *s, fedl_tail_word word)
 {
@@ -71,7 +35,7 @@ static void first_round_reads_like_this(void **state)
                                        "device > CHECKIN 0\n"
                                        "log waiting status 0 a 500 b 0 round 1.1\n");
     uint8_t expected[4096];
-    const size_t size = expected_vector(w, expected);
+    const size_t size = world_expected_vector(w, expected);
     assert_int_equal(w->server.vector_size, size);
     assert_memory_equal(w->server.vector, expected, size);
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_ROWS), WORLD_ROWS);
@@ -94,7 +58,7 @@ static void rounds_follow_each_other(void **state)
     for (uint32_t round = 1; round <= 3; round++) {
         uint8_t expected[4096];
         world_advance(w, 100);
-        const size_t size = expected_vector(w, expected);
+        const size_t size = world_expected_vector(w, expected);
         assert_true(w->server.reported);
         assert_memory_equal(w->server.vector, expected, size);
         world_publish(w);

@@ -14,3 +14,4 @@ fedl_test(test_party_shares SOURCES test_party_shares.c party_attack.c LINK ${_l
 fedl_test(test_observer LINK ${_link} m)
 fedl_test(test_party_views LINK ${_link})
 fedl_test(test_party_transcripts LINK ${_link})
+fedl_test(test_party_rewind LINK fedl_party_world)

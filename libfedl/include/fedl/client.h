@@ -16,6 +16,8 @@
  *   JOIN:  CONNECT → XX 1 → XX 3 (token) → ENROLLED → STORE identity → done
  *   RUN:   CONNECT → IK → CHECKIN ⇄ WAIT
  *            └ TASK → verify manifest → MEMORY → FETCH … → MODEL_READY → TRAIN → UPLOAD … → CHECKIN
+ *            masked: … TRAIN → READY → ROSTER, CERTS → STORE → SHARES → FORWARD → UPLOAD …
+ *                    → SURVIVORS → STORE → [CONFIRM → CONFIRMS] → UNMASK → CHECKIN
  *   A lost connection, at any point, resumes at the same offset; a new attempt of the same round on
  * the same model sends the same update again without training.
  */
@@ -183,6 +185,10 @@ typedef enum fedl_client_log_kind {
     FEDL_CLIENT_LOG_ENROLLED = 11,     /* a = device id */
     FEDL_CLIENT_LOG_LEFT = 12,
     FEDL_CLIENT_LOG_BAD_MESSAGE = 13, /* status says why; the connection is dropped */
+    FEDL_CLIENT_LOG_COHORT = 14,      /* masked: the roster is good; a = devices in it */
+    FEDL_CLIENT_LOG_MASKED = 15,      /* masked: the vector is with the server; a, b as UPLOADED,
+                                         which follows when this device's part is done: it gave
+                                         its shares, or was late and the round went without */
 } fedl_client_log_kind;
 
 typedef struct fedl_client_action {

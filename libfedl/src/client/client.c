@@ -183,7 +183,8 @@ static bool event_expected(const fedli_client_state *c, const fedl_client_event 
         return c->work == FEDLI_WORK_TRAIN &&
                (event->status != FEDL_OK || c->training.stage == FEDLI_STAGE_DONE);
     case FEDL_CLIENT_STORED:
-        return c->work == FEDLI_WORK_IDENTITY || c->work == FEDLI_WORK_PROGRESS;
+        return c->work == FEDLI_WORK_IDENTITY || c->work == FEDLI_WORK_PROGRESS ||
+               c->work == FEDLI_WORK_STORE;
     }
     return false;
 }
@@ -211,6 +212,8 @@ static void dispatch(fedli_client_state *c, const fedl_client_event *event)
     case FEDL_CLIENT_STORED:
         if (c->work == FEDLI_WORK_IDENTITY) {
             fedli_client_identity_stored(c, event->status);
+        } else if (c->work == FEDLI_WORK_STORE) {
+            fedli_client_group_stored(c, event->status);
         } else {
             fedli_client_progress_stored(c, event->status);
         }
@@ -269,10 +272,7 @@ fedl_instant_ns fedl_client_deadline_ns(const fedl_client *client)
     if (c->timeout_ns != FEDL_NEVER_NS) {
         return c->timeout_ns;
     }
-    const bool wants_link = c->work == FEDLI_WORK_JOIN || c->work == FEDLI_WORK_CHECKIN ||
-                            c->work == FEDLI_WORK_FETCH || c->work == FEDLI_WORK_UPLOAD ||
-                            c->work == FEDLI_WORK_LEAVE;
-    if (!wants_link) {
+    if (!fedli_client_wants_link(c->work)) {
         return FEDL_NEVER_NS;
     }
     if (c->link == FEDLI_LINK_DOWN) {
@@ -293,6 +293,7 @@ void fedl_client_deinit(fedl_client *client)
     if (c == NULL) {
         return;
     }
+    fedli_client_group_clear(c);
     /* The pieces behind the struct, then the struct itself: it holds the pointers. */
     fedli_wipe(c->in, c->in_bytes);
     fedli_wipe(c->out, c->out_bytes);

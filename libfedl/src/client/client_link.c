@@ -8,7 +8,7 @@
 /* A session is given up when this many connections in a row broke without one good reply. */
 #define SESSION_FAILURES_MAX 2u
 
-static bool work_wants_link(fedli_work work)
+bool fedli_client_wants_link(fedli_work work)
 {
     switch (work) {
     case FEDLI_WORK_JOIN:
@@ -16,11 +16,14 @@ static bool work_wants_link(fedli_work work)
     case FEDLI_WORK_FETCH:
     case FEDLI_WORK_UPLOAD:
     case FEDLI_WORK_LEAVE:
+    case FEDLI_WORK_PUT:
+    case FEDLI_WORK_GET:
         return true;
     case FEDLI_WORK_IDENTITY:
     case FEDLI_WORK_MEMORY:
     case FEDLI_WORK_PROGRESS:
     case FEDLI_WORK_TRAIN:
+    case FEDLI_WORK_STORE:
     case FEDLI_WORK_DONE:
         return false;
     }
@@ -47,7 +50,7 @@ static void say_hello(fedli_client_state *c)
 
 void fedli_client_pump(fedli_client_state *c)
 {
-    if (!work_wants_link(c->work) || c->request_ns > c->now_ns) {
+    if (!fedli_client_wants_link(c->work) || c->request_ns > c->now_ns) {
         return;
     }
     switch (c->link) {

@@ -100,11 +100,20 @@ static void fill_request(fedli_client_state *c, fedl_message *message)
     case FEDLI_WORK_LEAVE:
         message->kind = FEDL_MESSAGE_LEAVE;
         return;
+    case FEDLI_WORK_PUT:
+        message->kind = FEDL_MESSAGE_PUT;
+        fedli_client_fill_put(c, &message->u.put);
+        return;
+    case FEDLI_WORK_GET:
+        message->kind = FEDL_MESSAGE_GET;
+        fedli_client_fill_get(c, &message->u.get);
+        return;
     case FEDLI_WORK_JOIN:
     case FEDLI_WORK_IDENTITY:
     case FEDLI_WORK_MEMORY:
     case FEDLI_WORK_PROGRESS:
     case FEDLI_WORK_TRAIN:
+    case FEDLI_WORK_STORE:
     case FEDLI_WORK_DONE:
         FEDLI_CHECK(false); /* pump() sends nothing for these */
     }
@@ -137,7 +146,8 @@ void fedli_client_request(fedli_client_state *c)
     }
     c->outstanding = true;
     fedli_client_send(c, FEDLI_ENVELOPE_RECORD, c->session_id, size,
-                      c->work == FEDLI_WORK_CHECKIN ? c->cfg.poll_ms : 0);
+                      c->work == FEDLI_WORK_CHECKIN || c->work == FEDLI_WORK_GET ? c->cfg.poll_ms
+                                                                                 : 0);
 }
 
 void fedli_client_answered(fedli_client_state *c)
@@ -172,13 +182,17 @@ static bool answers(const fedli_client_state *c, fedl_message_kind kind)
     case FEDLI_WORK_FETCH:
         return kind == FEDL_MESSAGE_CHUNK;
     case FEDLI_WORK_UPLOAD:
+    case FEDLI_WORK_PUT:
         return kind == FEDL_MESSAGE_ACCEPTED;
+    case FEDLI_WORK_GET:
+        return kind == FEDL_MESSAGE_PART;
     case FEDLI_WORK_LEAVE:
         return kind == FEDL_MESSAGE_LEFT;
     case FEDLI_WORK_IDENTITY:
     case FEDLI_WORK_MEMORY:
     case FEDLI_WORK_PROGRESS:
     case FEDLI_WORK_TRAIN:
+    case FEDLI_WORK_STORE:
     case FEDLI_WORK_DONE:
         return false;
     }
@@ -206,7 +220,14 @@ static void on_message(fedli_client_state *c, const fedl_message *message)
         fedli_client_on_chunk(c, &message->u.chunk);
         return;
     case FEDL_MESSAGE_ACCEPTED:
-        fedli_client_on_accepted(c, &message->u.accepted);
+        if (c->work == FEDLI_WORK_PUT) {
+            fedli_client_on_put_accepted(c, &message->u.accepted);
+        } else {
+            fedli_client_on_accepted(c, &message->u.accepted);
+        }
+        return;
+    case FEDL_MESSAGE_PART:
+        fedli_client_on_part(c, &message->u.part);
         return;
     case FEDL_MESSAGE_REJECT:
         fedli_client_on_reject(c, &message->u.reject);
@@ -222,7 +243,6 @@ static void on_message(fedli_client_state *c, const fedl_message *message)
     case FEDL_MESSAGE_LEAVE:
     case FEDL_MESSAGE_PUT:
     case FEDL_MESSAGE_GET:
-    case FEDL_MESSAGE_PART:
         return; /* answers() let none of these through */
     }
 }

@@ -4,6 +4,7 @@
  *
  *   link   DOWN ─CONNECT─► CONNECTING ─► HELLO (─► FINISH) ─► READY      the way to the server
  *   work   JOIN | CHECKIN → MEMORY → FETCH → PROGRESS → TRAIN → UPLOAD → CHECKIN …     what to do
+ *                               masked:  TRAIN → PUT, GET, STORE, UPLOAD … → CHECKIN …
  *
  * A lost connection changes the link only; the work waits and its request goes out again, under the
  * same request id, when the link is READY. The session outlives a connection: only a refusal, a bad
@@ -19,7 +20,10 @@
 #ifndef FEDL_CLIENT_CLIENT_STATE_H
 #define FEDL_CLIENT_CLIENT_STATE_H
 
+#include "base/arena.h"
 #include "fedl/client.h"
+#include "secagg/params.h"
+#include "secagg/party.h"
 #include "secure/cert.h"
 #include "secure/channel.h"
 #include "secure/manifest.h"
@@ -50,6 +54,9 @@ typedef enum fedli_work {
     FEDLI_WORK_UPLOAD = 8,
     FEDLI_WORK_LEAVE = 9,
     FEDLI_WORK_DONE = 10,
+    FEDLI_WORK_PUT = 11,   /* an item of a masked round goes up … */
+    FEDLI_WORK_GET = 12,   /* … or comes down */
+    FEDLI_WORK_STORE = 13, /* STORE progress of a masked round is out */
 } fedli_work;
 
 /* What the block of the task holds and what the offer said about it. */
@@ -88,6 +95,26 @@ typedef struct fedli_update_key {
     uint8_t digest[32];
     uint8_t plan_digest[32];
 } fedli_update_key;
+
+/* An attempt of a masked round. */
+typedef struct fedli_client_group {
+    bool active;         /* party is good */
+    bool reported;       /* the server has the vector */
+    bool closed;         /* "round is closed" is durable */
+    bool announced;      /* UPLOADED is logged */
+    uint32_t late_round; /* of the task: the vector is there, the rest came too late; 0: none */
+    bool closing;        /* STORE: "round is closed", else "attempt is opened" */
+    fedli_party party;
+    fedli_party_setup setup;
+    uint64_t put_offset;
+    uint32_t put_stalls;
+    fedli_epoch_key epoch; /* outlives the attempt */
+    /* In the block of the task; NULL: its plan is not masked, or there is none. */
+    void *block;
+    size_t block_bytes;
+    fedli_pair_cache_entry *cache; /* outlives the attempt */
+    uint32_t cache_count;
+} fedli_client_group;
 
 typedef struct fedli_client_state {
     fedl_client_config cfg;
@@ -142,6 +169,7 @@ typedef struct fedli_client_state {
     uint8_t update_digest[32];
     uint64_t upload_offset;
     uint32_t upload_stalls;
+    fedli_client_group group;
     bool diverged; /* the run named by diverged_key led nowhere */
     fedli_update_key diverged_key;
 
@@ -177,6 +205,9 @@ void fedli_client_session_drop(fedli_client_state *c);
 void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t session_id,
                        size_t body_bytes, uint32_t extra_ms);
 
+/** True when this kind of work has a request for the server. */
+bool fedli_client_wants_link(fedli_work work);
+
 /* ---- client_session.c ---- */
 void fedli_client_hello_ik(fedli_client_state *c);
 void fedli_client_on_hello_ik(fedli_client_state *c, const fedli_envelope *envelope);
@@ -206,9 +237,13 @@ void fedli_client_use_model(fedli_client_state *c);
 void fedli_client_task_refuse(fedli_client_state *c, fedl_status status);
 /** The same for a reason of this device's own: status ERR_POLICY; accused: device id, or 0. */
 void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint32_t accused);
+/** A poll that ended after less than half of its time was not waited for. */
+bool fedli_client_polled_long(const fedli_client_state *c);
+/** Emits STORE for this progress. */
+void fedli_client_store_progress(fedli_client_state *c, const fedl_client_progress *progress);
 /** Forgets container, model and update; the host may have the block back. */
 void fedli_client_task_drop(fedli_client_state *c);
-/** Checks in not before delay_ms from now. */
+/** Checks in not before delay_ms from now; an attempt under way ends. */
 void fedli_client_checkin_later(fedli_client_state *c, uint64_t delay_ms);
 
 /* ---- client_progress.c ---- */
@@ -252,11 +287,49 @@ bool fedli_update_key_equal(const fedli_update_key *a, const fedli_update_key *b
 void fedli_client_task_key(const fedli_client_state *c, fedli_update_key *key);
 
 /* ---- client_upload.c ---- */
+/** The update is ready: uploads it, or begins its masked attempt. */
+void fedli_client_report(fedli_client_state *c);
+size_t fedli_client_vector_size(const fedli_client_state *c);
 void fedli_client_upload_start(fedli_client_state *c);
 /** Errors: none that a peer can cause; the payload is written to buffer. */
 void fedli_client_fill_upload(const fedli_client_state *c, fedl_message_upload *upload,
                               uint8_t *buffer);
 void fedli_client_on_accepted(fedli_client_state *c, const fedl_message_accepted *accepted);
 void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *reject);
+
+/* ---- client_group.c ---- */
+/** True when the task under way is a round to be masked. */
+bool fedli_client_is_masked(const fedli_client_state *c);
+/** Takes the party's and the pairs' part of a task's block; nothing for a plan without masks. */
+void fedli_client_group_lay_out(fedli_client_state *c, const fedl_plan *plan, fedli_arena *arena);
+/** May this device begin the attempt? Rules of progress, budget. */
+fedl_refusal fedli_client_group_check(const fedli_client_state *c,
+                                      const fedli_client_task *offered);
+void fedli_client_group_start(fedli_client_state *c);
+/** True when the vector of the attempt under way is with the server. */
+bool fedli_client_group_is_reported(const fedli_client_state *c);
+/** The server wants nothing more of this attempt: it is over, for good or ill. */
+void fedli_client_group_late(fedli_client_state *c);
+/** A verified offer: does its model come out of the round that this device was late in? */
+void fedli_client_group_offered(fedli_client_state *c, const fedl_manifest *manifest);
+/** Goes on with what the party wants next. */
+void fedli_client_group_next(fedli_client_state *c);
+void fedli_client_group_stored(fedli_client_state *c, fedl_status status);
+/** Other work begins, or a pause: ends the attempt, unless its last items may be wanted again. */
+void fedli_client_group_pause(fedli_client_state *c);
+/** Ends and wipes the attempt, if there is one. */
+void fedli_client_group_end(fedli_client_state *c);
+/** The same, and wipes the pairs. */
+void fedli_client_group_clear(fedli_client_state *c);
+/** The same, and the block is gone. */
+void fedli_client_group_drop(fedli_client_state *c);
+
+/* ---- client_group_io.c ---- */
+void fedli_client_fill_put(const fedli_client_state *c, fedl_message_put *put);
+void fedli_client_fill_get(const fedli_client_state *c, fedl_message_get *get);
+void fedli_client_on_put_accepted(fedli_client_state *c, const fedl_message_accepted *accepted);
+void fedli_client_on_part(fedli_client_state *c, const fedl_message_part *part);
+/** The server does not want the complaint (any more): the attempt ends with its reason. */
+void fedli_client_complaint_over(fedli_client_state *c);
 
 #endif

@@ -21,6 +21,7 @@ static size_t lay_out(fedli_client_state *c, const fedl_plan *plan, void *block,
     const size_t model_bytes = fedl_model_size(&config);
     fedli_arena arena;
     fedli_arena_init(&arena, block, block_bytes);
+    fedli_client_group_lay_out(c, plan, &arena);
     uint8_t *container = fedli_arena_take(&arena, 1, fedl_container_size(&plan->model));
     void *model = fedli_arena_take(&arena, 1, model_bytes);
     if (model_bytes == 0 || arena.failed) {
@@ -36,6 +37,7 @@ static size_t lay_out(fedli_client_state *c, const fedl_plan *plan, void *block,
 
 void fedli_client_checkin_later(fedli_client_state *c, uint64_t delay_ms)
 {
+    fedli_client_group_pause(c);
     c->work = FEDLI_WORK_CHECKIN;
     c->request_ns = fedli_client_after_ms(c, delay_ms);
 }
@@ -58,13 +60,20 @@ void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint
     log->accused = accused;
 }
 
-void fedli_client_task_drop(fedli_client_state *c)
+/* The block stays, its model goes. */
+static void forget_model(fedli_client_state *c)
 {
     c->verified = false;
     c->announced = false;
     c->update_ready = false;
     c->update_sent = false;
     c->fetched_bytes = 0;
+}
+
+void fedli_client_task_drop(fedli_client_state *c)
+{
+    forget_model(c);
+    fedli_client_group_drop(c);
     c->container = NULL;
     c->model.state = NULL;
     if (c->block != NULL) {
@@ -136,11 +145,16 @@ static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *o
     return FEDL_OK;
 }
 
-static bool same_model(const fedli_client_task *a, const fedli_client_task *b)
+/* One plan of one task has one layout of its block. */
+static bool same_plan(const fedli_client_task *a, const fedli_client_task *b)
 {
     return a->manifest.task_id == b->manifest.task_id &&
-           memcmp(a->manifest.digest, b->manifest.digest, FEDL_HASH_BYTES) == 0 &&
            memcmp(a->manifest.plan_digest, b->manifest.plan_digest, FEDL_HASH_BYTES) == 0;
+}
+
+static bool same_model(const fedli_client_task *a, const fedli_client_task *b)
+{
+    return same_plan(a, b) && memcmp(a->manifest.digest, b->manifest.digest, FEDL_HASH_BYTES) == 0;
 }
 
 /* Copies the offer into the machine; the plan's bytes move to their own place. */
@@ -169,14 +183,18 @@ static void ask_for_memory(fedli_client_state *c)
 static void take_up(fedli_client_state *c, const fedli_client_task *offered, fedl_bytes plan)
 {
     const bool held = c->block != NULL && same_model(&c->task, offered);
-    if (!held) {
+    const bool fits = c->block != NULL && same_plan(&c->task, offered);
+    if (!fits) {
         fedli_client_task_drop(c);
+    } else if (!held) {
+        fedli_client_group_end(c);
+        forget_model(c); /* the next version takes its place; pairs of the epoch stay */
     }
     keep_offer(c, offered, plan);
     if (c->task.to_train) {
         fedli_client_log(c, FEDL_CLIENT_LOG_TASK);
     }
-    if (!held) {
+    if (!fits) {
         ask_for_memory(c);
     } else if (c->verified) {
         fedli_client_use_model(c);
@@ -195,15 +213,28 @@ static void log_offered(fedli_client_state *c, const fedl_message_task *task)
 }
 
 /* Can and may this device do what a verified plan asks? Else it was refused. */
-static bool plan_suits(fedli_client_state *c, const fedl_plan *plan)
+static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
 {
+    const fedl_plan *plan = &offered->plan;
     const fedl_refusal refusal = fedli_policy_check(&c->cfg.policy, plan);
     if (refusal != FEDL_REFUSAL_NONE) {
         fedli_client_task_decline(c, refusal, 0);
         return false;
     }
-    if (plan->aggregation != FEDL_AGGREGATION_PLAIN) {
+    if (plan->aggregation == FEDL_AGGREGATION_HELPER || plan->privacy.mode != FEDL_PRIVACY_NONE) {
         fedli_client_task_refuse(c, FEDL_ERR_UNSUPPORTED);
+        return false;
+    }
+    if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
+        return true;
+    }
+    if (!c->cfg.identity.has_cert) {
+        fedli_client_task_decline(c, FEDL_REFUSAL_CERTIFICATE, c->cfg.identity.device_id);
+        return false;
+    }
+    const fedl_refusal reused = fedli_client_group_check(c, offered);
+    if (reused != FEDL_REFUSAL_NONE) {
+        fedli_client_task_decline(c, reused, 0);
         return false;
     }
     return true;
@@ -224,7 +255,8 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
         log_offered(c, task);
         return;
     }
-    if (!plan_suits(c, &offered.plan)) {
+    fedli_client_group_offered(c, &offered.manifest);
+    if (!plan_suits(c, &offered)) {
         log_offered(c, task);
         return;
     }
@@ -240,8 +272,7 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
     take_up(c, &offered, task->offer.plan);
 }
 
-/* A poll that ended after less than half of its time was not waited for. */
-static bool polled_long(const fedli_client_state *c)
+bool fedli_client_polled_long(const fedli_client_state *c)
 {
     const uint32_t half_ms = c->cfg.poll_ms / 2u;
     const uint32_t least_ms = half_ms > c->cfg.backoff_ms_min ? half_ms : c->cfg.backoff_ms_min;
@@ -252,7 +283,7 @@ void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait)
 {
     uint64_t pause_ms = wait->retry_after_ms;
     /* A server that never lets a poll wait would have the device spin. */
-    if (pause_ms == 0 && !polled_long(c)) {
+    if (pause_ms == 0 && !fedli_client_polled_long(c)) {
         pause_ms = c->cfg.backoff_ms_min;
     }
     fedli_client_log(c, FEDL_CLIENT_LOG_WAITING)->a = pause_ms;
@@ -268,11 +299,12 @@ void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait)
         fedli_client_task_refuse(c, status);
         return;
     }
+    fedli_client_group_offered(c, &offered.manifest);
     offered.task_id = offered.manifest.task_id;
     offered.round = offered.manifest.round;
     if (c->announced && c->block != NULL && same_model(&c->task, &offered)) {
         /* An honest server does not offer what the device says it holds. */
-        if (pause_ms < HELD_OFFER_PAUSE_MS && !polled_long(c)) {
+        if (pause_ms < HELD_OFFER_PAUSE_MS && !fedli_client_polled_long(c)) {
             fedli_client_checkin_later(c, HELD_OFFER_PAUSE_MS);
         }
         keep_offer(c, &offered, wait->offer.plan);
@@ -295,9 +327,18 @@ void fedli_client_on_memory(fedli_client_state *c)
         fedli_client_task_refuse(c, FEDL_ERR_SIZE);
         return;
     }
+    fedli_client_group_clear(c); /* the host's bytes are no pairs */
     c->fetched_bytes = 0;
     c->work = FEDLI_WORK_FETCH;
     c->request_ns = c->now_ns;
+}
+
+void fedli_client_store_progress(fedli_client_state *c, const fedl_client_progress *progress)
+{
+    const size_t size = fedl_client_progress_encode(c->progress_bytes, progress);
+    fedl_client_action *store = fedli_client_action(c, FEDL_CLIENT_STORE);
+    store->store_kind = FEDL_CLIENT_STORE_PROGRESS;
+    store->bytes = fedl_bytes_of(c->progress_bytes, size);
 }
 
 void fedli_client_use_model(fedli_client_state *c)
@@ -307,10 +348,7 @@ void fedli_client_use_model(fedli_client_state *c)
         /* Durable before use: otherwise a power cut would open the way back to older models. */
         fedl_client_progress next = c->cfg.progress;
         fedli_progress_accept(&next, manifest);
-        const size_t size = fedl_client_progress_encode(c->progress_bytes, &next);
-        fedl_client_action *store = fedli_client_action(c, FEDL_CLIENT_STORE);
-        store->store_kind = FEDL_CLIENT_STORE_PROGRESS;
-        store->bytes = fedl_bytes_of(c->progress_bytes, size);
+        fedli_client_store_progress(c, &next);
         c->work = FEDLI_WORK_PROGRESS;
         return;
     }

@@ -5,6 +5,9 @@
  * on another thread, so it emits no actions and touches nothing that belongs to the link.
  *
  *   BEGIN ─load container─► EVALUATE ─► LEARN ─measure update─► DIGEST ─► DONE
+ *
+ * A masked vector has no digest: each attempt masks it anew, and its upload is named by the round
+ * binding.
  */
 #include "client/client_state.h"
 
@@ -35,7 +38,7 @@ void fedli_client_train_start(fedli_client_state *c)
     fedli_update_key key;
     fedli_client_task_key(c, &key);
     if (c->update_ready && fedli_update_key_equal(&c->update_key, &key)) {
-        fedli_client_upload_start(c); /* the same bytes again, whatever the attempt */
+        fedli_client_report(c); /* the same numbers again, whatever the attempt */
         return;
     }
     c->update_ready = false;
@@ -107,7 +110,7 @@ static fedl_status learn(fedli_client_state *c, uint32_t row_count)
     if (status == FEDL_OK) {
         t->digest_offset = 0;
         c->crypto->hash_init(&t->hash, FEDL_HASH_BYTES, NULL, 0, NULL);
-        t->stage = FEDLI_STAGE_DIGEST;
+        t->stage = fedli_client_is_masked(c) ? FEDLI_STAGE_DONE : FEDLI_STAGE_DIGEST;
     }
     return status;
 }
@@ -184,5 +187,5 @@ void fedli_client_on_trained(fedli_client_state *c, fedl_status status)
     log->a = stats->row_count;
     log->b = stats->row_count == 0 ? 0 : stats->loss_sum_q16 / stats->row_count;
     c->update_ready = true;
-    fedli_client_upload_start(c);
+    fedli_client_report(c);
 }

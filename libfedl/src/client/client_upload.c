@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sending the vector, and everything the server may refuse. The vector is never stored: each chunk
- * is produced again from the trained model, so a repetition costs no memory and has the same bytes.
+ * is produced again from the trained model, so a repetition costs no memory and has the same bytes;
+ * in a masked round the attempt's masks are added on top, in place.
  */
 #include "client/client_state.h"
 
@@ -9,10 +10,28 @@
 
 #include <string.h>
 
-static size_t vector_size(const fedli_client_state *c)
+/* Parts of a masked vector with words of 24 bits begin at multiples of this. */
+#define WORDS24_BYTES 192u
+
+size_t fedli_client_vector_size(const fedli_client_state *c)
 {
     return fedl_update_vector_size(&c->task.plan.update,
                                    fedl_model_parameter_count(&c->task.plan.model));
+}
+
+void fedli_client_report(fedli_client_state *c)
+{
+    if (fedli_client_is_masked(c)) {
+        fedli_client_group_start(c);
+    } else {
+        fedli_client_upload_start(c);
+    }
+}
+
+/* Every part but the last has a multiple of this many bytes. */
+static size_t unit_bytes(const fedli_client_state *c)
+{
+    return fedli_client_is_masked(c) && c->task.plan.update.ring_bits == 24 ? WORDS24_BYTES : 64u;
 }
 
 void fedli_client_upload_start(fedli_client_state *c)
@@ -26,8 +45,9 @@ void fedli_client_upload_start(fedli_client_state *c)
 void fedli_client_fill_upload(const fedli_client_state *c, fedl_message_upload *upload,
                               uint8_t *buffer)
 {
-    const size_t total = vector_size(c);
-    const size_t largest = c->cfg.chunk_bytes_max & ~(size_t)63u;
+    const size_t total = fedli_client_vector_size(c);
+    const size_t unit = unit_bytes(c);
+    const size_t largest = c->cfg.chunk_bytes_max / unit * unit;
     size_t size = total - (size_t)c->upload_offset;
     if (size > largest) {
         size = largest;
@@ -35,31 +55,53 @@ void fedli_client_fill_upload(const fedli_client_state *c, fedl_message_upload *
     /* Offset and size were checked when they were set; the buffer holds a whole chunk. */
     const fedl_status status = fedl_update_read(&c->update, buffer, (size_t)c->upload_offset, size);
     FEDLI_CHECK(status == FEDL_OK);
+    const uint8_t *name = c->update_digest;
+    if (fedli_client_is_masked(c)) {
+        fedli_party_mask(&c->group.party, buffer, (size_t)c->upload_offset, size);
+        name = fedli_party_binding(&c->group.party);
+    }
     upload->task_id = c->task.task_id;
     upload->round = c->task.round;
     upload->attempt = c->task.attempt;
     upload->offset = c->upload_offset;
     upload->total_bytes = total;
-    memcpy(upload->digest, c->update_digest, sizeof upload->digest);
+    memcpy(upload->digest, name, sizeof upload->digest);
     upload->payload = fedl_bytes_of(buffer, size);
+}
+
+static void upload_complete(fedli_client_state *c)
+{
+    const bool masked = fedli_client_is_masked(c);
+    fedl_client_action *log =
+        fedli_client_log(c, masked ? FEDL_CLIENT_LOG_MASKED : FEDL_CLIENT_LOG_UPLOADED);
+    log->a = fedli_client_vector_size(c);
+    log->b = c->update_sent ? 1u : 0u;
+    c->update_sent = true;
+    if (masked) {
+        c->group.reported = true;
+        fedli_party_uploaded(&c->group.party);
+        fedli_client_group_next(c);
+        return;
+    }
+    c->trouble = 0;
+    fedli_client_checkin_later(c, 0);
 }
 
 void fedli_client_on_accepted(fedli_client_state *c, const fedl_message_accepted *accepted)
 {
-    const size_t total = vector_size(c);
+    const size_t total = fedli_client_vector_size(c);
+    const size_t body = total - FEDL_TAIL_WORDS * sizeof(uint64_t);
     if (accepted->complete) {
-        fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_UPLOADED);
-        log->a = total;
-        log->b = c->update_sent ? 1u : 0u;
-        c->update_sent = true;
-        c->trouble = 0;
-        fedli_client_checkin_later(c, 0);
+        upload_complete(c);
         return;
     }
-    const uint64_t next = accepted->next_offset;
+    uint64_t next = accepted->next_offset;
     if (next >= total || next % 64u != 0) {
         fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_RANGE);
         return;
+    }
+    if (next < body) {
+        next -= next % unit_bytes(c);
     }
     /* Going back is legitimate (the server lost its slot), but not for ever. */
     if (next <= c->upload_offset) {
@@ -110,7 +152,10 @@ static void give_up_task(fedli_client_state *c)
 {
     const uint32_t pause_ms = fedli_client_backoff_ms(c, c->trouble);
     c->trouble++;
-    if (c->work == FEDLI_WORK_FETCH || c->work == FEDLI_WORK_UPLOAD) {
+    const bool in_attempt = c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET;
+    /* With its survivors named, the party may still be asked for its last items. */
+    if (c->work == FEDLI_WORK_FETCH || c->work == FEDLI_WORK_UPLOAD ||
+        (in_attempt && !c->group.closed)) {
         fedli_client_task_drop(c);
     }
     fedli_client_checkin_later(c, pause_ms);
@@ -141,6 +186,12 @@ static void reject_of_join(fedli_client_state *c, fedl_reject_code code)
     }
 }
 
+/* A complaint that nobody wants ends as if it had been taken: with the refusal behind it. */
+static bool complaining(const fedli_client_state *c)
+{
+    return c->work == FEDLI_WORK_PUT && fedli_party_item(&c->group.party) == FEDL_ITEM_COMPLAINT;
+}
+
 void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *reject)
 {
     fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_REJECTED);
@@ -153,7 +204,11 @@ void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *re
     switch (reject->code) {
     case FEDL_REJECT_STALE:
     case FEDL_REJECT_NOT_MEMBER:
-        if (c->work == FEDLI_WORK_UPLOAD || c->work == FEDLI_WORK_FETCH) {
+        if (complaining(c)) {
+            fedli_client_complaint_over(c);
+        } else if (fedli_client_group_is_reported(c)) {
+            fedli_client_group_late(c);
+        } else if (c->work != FEDLI_WORK_CHECKIN && c->work != FEDLI_WORK_LEAVE) {
             /* The update is kept: the next attempt of the round may want it. */
             checkin_after_stale(c, reject->retry_after_ms);
         } else {

@@ -34,6 +34,7 @@ void fedli_party_enter(fedli_party *party, fedli_party_phase phase)
     s->head_taken = false;
     fedli_wipe(s->gather, sizeof s->gather);
     if (phase == FEDLI_PHASE_UNMASK) { /* no key of a pair is needed any more */
+        s->judged = true;
         fedli_wipe(fedli_party_pairs(party), s->at.u2 - s->at.pairs);
     }
 }
@@ -207,9 +208,8 @@ void fedli_party_put_done(fedli_party *party)
         fedli_wipe(fedli_party_area(party), s->at.area_bytes);
         fedli_party_enter(party, FEDLI_PHASE_FORWARD);
     } else if (s->phase == FEDLI_PHASE_CONFIRM) {
-        fedli_party_enter(party, FEDLI_PHASE_CONFIRMS);
+        fedli_party_enter(party, s->judged ? FEDLI_PHASE_UNMASK : FEDLI_PHASE_CONFIRMS);
     } else if (s->phase == FEDLI_PHASE_UNMASK) {
-        wipe_secrets(party);
         fedli_party_enter(party, FEDLI_PHASE_DONE);
     } else {
         fedli_party_refuse(party, FEDL_REFUSAL_SHARE);
@@ -242,6 +242,17 @@ void fedli_party_uploaded(fedli_party *party)
     fedli_wipe(fedli_party_seed(party, 0), 32u * (size_t)s->u2_peers);
     fedli_party_enter(party, FEDLI_PHASE_SURVIVORS);
     fedli_party_settle(party);
+}
+
+void fedli_party_rewind(fedli_party *party)
+{
+    const fedli_party_phase phase = party->state->phase;
+    if (phase >= FEDLI_PHASE_CONFIRM && phase <= FEDLI_PHASE_DONE) {
+        fedli_party_enter(party, party->setup->plan->secagg.trust == FEDL_TRUST_ACTIVE
+                                     ? FEDLI_PHASE_CONFIRM
+                                     : FEDLI_PHASE_UNMASK);
+        fedli_party_settle(party);
+    }
 }
 
 /* ---- questions ---- */

@@ -110,6 +110,10 @@ void fedli_party_stored(fedli_party *party);
  * rules for offset and size as in fedli_mask_apply(). */
 void fedli_party_mask(const fedli_party *party, uint8_t *part, size_t offset, size_t size);
 void fedli_party_uploaded(fedli_party *party);
+/** A server that was restarted behind the commit point has lost CONFIRM and UNMASK: they are put
+ * again, the same bytes, for the same survivors. Without effect before CONFIRM or UNMASK was asked
+ * for the first time, and in a refused attempt. */
+void fedli_party_rewind(fedli_party *party);
 const uint8_t *fedli_party_binding(const fedli_party *party); /* rb, from STORE_OPENED on */
 /** Key of the noise of this attempt (32 bytes); until uploaded(), in no refused state. */
 const uint8_t *fedli_party_noise_key(const fedli_party *party);

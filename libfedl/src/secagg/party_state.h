@@ -16,6 +16,8 @@
  *   SURVIVORS … UNMASK blob 32·k (made in place of the pairs) ‖ … ‖ CONFIRM blob 16·k at 64·k
  *   COMPLAINT   the blob, 8
  *
+ * DONE keeps the blobs of CONFIRM and UNMASK, which the server has anyway: it may need them again.
+ *
  * Rejected: pieces of their own for each of them (three times the memory, and old secrets in it).
  */
 #ifndef FEDL_SECAGG_PARTY_STATE_H
@@ -101,6 +103,7 @@ typedef struct fedli_party_state {
     uint32_t confirmed;  /* CONFIRMS: good tags so far */
     uint32_t gathered;   /* bytes of the record under way */
     bool head_taken;
+    bool judged; /* CONFIRMS were enough: they are not asked for again */
     uint8_t gather[FEDLI_CERT_PAIR_BYTES];
     uint8_t confirms[FEDLI_CONFIRMS_BYTES];
 

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PUT and GET: items of a masked round in parts. What is in them is the party's affair; here are
+ * offsets, long-polls and a server that does not get on. A lost answer repeats the request: the
+ * party makes the same bytes again, and takes no byte twice.
+ */
+#include "client/client_state.h"
+
+void fedli_client_fill_put(const fedli_client_state *c, fedl_message_put *put)
+{
+    const fedli_client_group *g = &c->group;
+    const fedl_bytes blob = fedli_party_blob(&g->party);
+    size_t size = blob.size - (size_t)g->put_offset;
+    if (size > c->cfg.chunk_bytes_max) {
+        size = c->cfg.chunk_bytes_max;
+    }
+    put->task_id = c->task.task_id;
+    put->round = c->task.round;
+    put->attempt = c->task.attempt;
+    put->item = fedli_party_item(&g->party);
+    put->offset = g->put_offset;
+    put->total_bytes = blob.size;
+    put->payload = fedl_bytes_of(blob.data + g->put_offset, size);
+}
+
+void fedli_client_fill_get(const fedli_client_state *c, fedl_message_get *get)
+{
+    const fedli_client_group *g = &c->group;
+    get->task_id = c->task.task_id;
+    get->round = c->task.round;
+    get->attempt = c->task.attempt;
+    get->item = fedli_party_item(&g->party);
+    get->offset = fedli_party_offset(&g->party);
+    get->bytes_max = c->cfg.chunk_bytes_max;
+    get->wait_ms_max = c->cfg.poll_ms;
+}
+
+void fedli_client_on_put_accepted(fedli_client_state *c, const fedl_message_accepted *accepted)
+{
+    fedli_client_group *g = &c->group;
+    const uint64_t next = accepted->next_offset;
+    if (accepted->complete) {
+        fedli_party_put_done(&g->party);
+        fedli_client_group_next(c);
+        return;
+    }
+    if (next >= fedli_party_blob(&g->party).size) {
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_RANGE);
+        return;
+    }
+    /* Going back is legitimate (the server was restarted), but not for ever. */
+    if (next <= g->put_offset) {
+        g->put_stalls++;
+    }
+    g->put_offset = next;
+    if (g->put_stalls > FEDLI_CLIENT_STALLS_MAX) {
+        g->put_stalls = 0;
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_STATE);
+    }
+}
+
+void fedli_client_on_part(fedli_client_state *c, const fedl_message_part *part)
+{
+    fedli_client_group *g = &c->group;
+    const fedl_group_item item = fedli_party_item(&g->party);
+    if (part->item == item && part->total_bytes == 0) {
+        /* Not there yet. A server that never lets a poll wait would have the device spin. */
+        c->request_ns =
+            fedli_client_after_ms(c, fedli_client_polled_long(c) ? 0 : c->cfg.backoff_ms_min);
+        return;
+    }
+    if (part->item != item || part->offset != fedli_party_offset(&g->party) ||
+        part->payload.size > c->cfg.chunk_bytes_max) {
+        fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_RANGE);
+        return;
+    }
+    fedli_party_take(&g->party, part->payload, part->total_bytes);
+    fedli_client_group_next(c);
+}
+
+void fedli_client_complaint_over(fedli_client_state *c)
+{
+    fedli_party_put_done(&c->group.party);
+    fedli_client_group_next(c);
+}
