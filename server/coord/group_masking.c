@@ -59,18 +59,12 @@ void fedl_group_vector_add(fedl_group *group, fedl_instant_ns now_ns, uint32_t d
     }
 }
 
-/* A member of U2 that has nobody in U3 beside it masked nothing in the sum: its d is not needed. */
-static bool is_wanted(const fedli_group_state *g, uint32_t position)
-{
-    return fedli_bitmap_get(g->u2, position) && !fedli_group_at(g, position)->known &&
-           (fedli_bitmap_get(g->u3, position) || fedli_group_degree(g, position, g->u3) > 0);
-}
-
 bool fedli_group_is_recoverable(const fedli_group_state *g, const uint8_t *helpers)
 {
     for (uint32_t p = 0; p < g->n; p++) {
-        if (is_wanted(g, p) &&
-            fedli_group_at(g, p)->good + fedli_group_degree(g, p, helpers) < g->t) {
+        const fedli_group_member *m = fedli_group_at(g, p);
+        if (fedli_bitmap_get(g->u2, p) && !m->known &&
+            m->good + fedli_group_degree(g, p, helpers) < g->t) {
             return false;
         }
     }
@@ -80,13 +74,12 @@ bool fedli_group_is_recoverable(const fedli_group_state *g, const uint8_t *helpe
 void fedli_group_count_secrets(fedli_group_state *g)
 {
     uint32_t listed = 0;
-    g->secrets_left = 0;
     for (uint32_t p = 0; p < g->n; p++) {
         if (fedli_bitmap_get(g->u2, p)) {
             g->u2_list[listed++] = (uint16_t)p; /* n ≤ 65535 */
-            g->secrets_left += is_wanted(g, p);
         }
     }
+    g->secrets_left = listed;
 }
 
 /* From the first life of an area to the second: what the other kind of share would need is wiped,

@@ -3,6 +3,7 @@
  * undo a mask by itself, and no damage to it does any harm. */
 #include "group_world.h"
 
+#include "base/cursor.h"
 #include "secagg/params.h"
 
 #include <stdlib.h>
@@ -114,6 +115,18 @@ static bool contains(const uint8_t *data, size_t size, const uint8_t *what, size
     return false;
 }
 
+/* The end of each device's SeedBox. */
+static uint8_t box_ends[6][16];
+
+static void note_boxes(group_world *w, uint32_t index, fedl_group_item item, uint8_t *blob,
+                       size_t size)
+{
+    (void)w;
+    if (item == FEDL_ITEM_SHARES) {
+        memcpy(box_ends[index], blob + size - 16, 16);
+    }
+}
+
 /* Of a member's two kinds of tags only those of the kind that is asked for are kept. */
 static void only_one_kind_is_kept(void **state)
 {
@@ -121,7 +134,10 @@ static void only_one_kind_is_kept(void **state)
     group_world w;
     size_t size;
     group_world_open(&w, 6, FEDL_TRUST_CURIOUS, 16);
-    begin_export(&w, 2, 1);
+    group_world_begin(&w, 2);
+    w.bend = note_boxes;
+    assert_int_equal(group_world_silence(&w, 1, GROUP_SILENT_VECTOR), 1);
+    group_world_run_to(&w, FEDL_GROUP_FROZEN);
     uint8_t *exported = export_group(&w, &size);
     fedli_params params;
     assert_int_equal(fedli_params_for(&params, 6, 100, 100, FEDL_TRUST_CURIOUS), FEDL_OK);
@@ -131,6 +147,8 @@ static void only_one_kind_is_kept(void **state)
         const group_device *d = &w.devices[i];
         const uint8_t *rb = fedli_party_binding(&w.devices[0].party);
         const bool survived = fedl_group_vector_counted(&w.group, d->device_id);
+        assert_int_equal(contains(exported, size, box_ends[i], 16), !survived);
+        assert_int_equal(contains(w.block, w.block_bytes, box_ends[i], 16), !survived);
         fedli_attempt_secrets_derive(w.crypto, &secrets, d->setup.secret);
         for (uint8_t x = 1; x <= 5; x++) {
             uint8_t pair[64], tag[FEDLI_SHARE_TAG_BYTES];
@@ -218,6 +236,97 @@ static void damage(void **state)
     group_world_close(&w);
 }
 
+/* ---- forgery from nothing: every bound by itself, with binding and checksum as they should be
+ * ----
+ */
+
+typedef struct forgery {
+    uint32_t n;
+    uint16_t k;
+    uint16_t t;
+    uint32_t u2_from; /* members from here on are in U2, U3 */
+    uint32_t u3_from;
+    bool same_ids;
+    bool dirty; /* a one in the padding of U2 */
+    fedl_status expected;
+} forgery;
+
+static fedl_status import_forged(group_world *w, const forgery *f)
+{
+    static uint8_t bytes[1u << 22];
+    const uint8_t root[32] = {1}, beacon[32] = {2};
+    fedli_writer writer;
+    uint8_t u2[64] = {0}, u3[64] = {0}, rb[32];
+    size_t size;
+    for (uint32_t p = 0; p < f->n && p < 512; p++) {
+        if (p >= f->u2_from) {
+            fedli_bitmap_set(u2, p);
+        }
+        if (p >= f->u3_from) {
+            fedli_bitmap_set(u3, p);
+        }
+    }
+    if (f->dirty) {
+        fedli_bitmap_set(u2, f->n);
+    }
+    fedli_round_binding(w->crypto, rb, &w->setup.attempt, f->n, f->k, f->t, root, beacon);
+    fedli_writer_init(&writer, bytes, sizeof bytes);
+    fedli_write_u32(&writer, 1);
+    fedli_write_u32(&writer, f->n);
+    fedli_write_u16(&writer, f->k);
+    fedli_write_u16(&writer, f->t);
+    fedli_write_copy(&writer, root, 32);
+    fedli_write_copy(&writer, beacon, 32);
+    fedli_write_copy(&writer, rb, 32);
+    for (uint32_t p = 0; p < f->n; p++) {
+        fedli_write_u32(&writer, f->same_ids ? 1 : p + 1);
+    }
+    fedli_write_copy(&writer, u2, fedli_bitmap_bytes(f->n));
+    fedli_write_copy(&writer, u3, fedli_bitmap_bytes(f->n));
+    for (uint32_t p = f->u2_from; p < f->n; p++) {
+        for (uint32_t i = 0; i < (p >= f->u3_from ? 32u + 16u * f->k : 48u * f->k + 16u); i++) {
+            fedli_write_u8(&writer, 0);
+        }
+    }
+    assert_int_equal(fedli_writer_end(&writer, &size), FEDL_OK);
+    fedli_hash(w->crypto, bytes + size, "fedl.grps.v1", bytes, size);
+    return import_bytes(w, bytes, size + CHECKSUM_BYTES);
+}
+
+static void forgeries(void **state)
+{
+    (void)state;
+    group_world w;
+    group_world_open(&w, 140, FEDL_TRUST_ACTIVE, 16);
+    w.block_bytes = fedl_group_size(&w.plan);
+    w.setup.attempt.attempt = 1;
+    const forgery list[] = {
+        {12, 11, 7, 0, 0, false, false, FEDL_OK},
+        {12, 11, 7, 0, 4, false, false, FEDL_OK},
+        {12, 11, 7, 1, 4, false, false, FEDL_OK},
+        {12, 11, 7, 0, 5, false, false, FEDL_ERR_CORRUPT}, /* 7 left: 6 neighbours, t = 7 */
+        {12, 11, 7, 2, 1, false, false, FEDL_ERR_CORRUPT}, /* U3 not within U2 */
+        {12, 11, 7, 0, 0, true, false, FEDL_ERR_CORRUPT},
+        {12, 11, 7, 0, 0, false, true, FEDL_ERR_CORRUPT},
+        {12, 11, 5, 0, 0, false, false, FEDL_ERR_CORRUPT}, /* 2t ≤ k */
+        {12, 11, 12, 0, 0, false, false, FEDL_ERR_CORRUPT},
+        {12, 11, 0, 0, 0, false, false, FEDL_ERR_CORRUPT},
+        {12, 10, 7, 0, 0, false, false, FEDL_ERR_CORRUPT}, /* no complete graph */
+        {2, 1, 1, 0, 0, false, false, FEDL_ERR_CORRUPT},
+        {0, 0, 0, 0, 0, false, false, FEDL_ERR_CORRUPT},
+        {140, 52, 36, 0, 0, false, false, FEDL_OK},
+        {140, 51, 36, 0, 0, false, false, FEDL_ERR_CORRUPT},   /* no ring of odd degree */
+        {140, 138, 100, 0, 0, false, false, FEDL_ERR_CORRUPT}, /* more than there is memory for */
+        {141, 52, 36, 0, 0, false, false, FEDL_ERR_CORRUPT},   /* more devices than the plan has */
+        {300, 254, 200, 0, 0, false, false, FEDL_ERR_CORRUPT},
+        {300, 300, 200, 0, 0, false, false, FEDL_ERR_CORRUPT},
+    };
+    for (uint32_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        assert_int_equal(import_forged(&w, &list[i]), list[i].expected);
+    }
+    group_world_close(&w);
+}
+
 static void of_another_attempt(void **state)
 {
     (void)state;
@@ -249,8 +358,11 @@ static void of_another_attempt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_way_on),          cmocka_unit_test(a_restart_in_unmasking),
-        cmocka_unit_test(only_one_kind_is_kept), cmocka_unit_test(damage),
+        cmocka_unit_test(every_way_on),
+        cmocka_unit_test(a_restart_in_unmasking),
+        cmocka_unit_test(only_one_kind_is_kept),
+        cmocka_unit_test(damage),
+        cmocka_unit_test(forgeries),
         cmocka_unit_test(of_another_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

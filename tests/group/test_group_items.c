@@ -244,6 +244,45 @@ static void shares_again_in_masking(void **state)
     group_world_close(&w);
 }
 
+/* Tags that come after CONFIRMS was handed out change nothing for the others, but their device goes
+ * on with those of the others, and its shares count. */
+static void a_late_confirm(void **state)
+{
+    (void)state;
+    group_world w;
+    uint8_t before[2 + 16 * 9], after[sizeof before];
+    size_t before_bytes, size;
+    group_world_open(&w, 10, FEDL_TRUST_ACTIVE, 16);
+    group_world_begin(&w, 1);
+    for (uint32_t i = 1; i < 10; i++) {
+        w.devices[i].silent_at = GROUP_SILENT_UNMASK;
+    }
+    w.devices[0].silent_at = GROUP_SILENT_CONFIRM;
+    group_world_run_to(&w, FEDL_GROUP_UNMASKING);
+    assert_int_equal(
+        group_world_get(&w, 1, FEDL_ITEM_CONFIRMS, before, sizeof before, &before_bytes),
+        FEDL_GROUP_OK);
+    assert_int_equal(before_bytes, 2 + 16 * 8);
+    for (uint32_t i = 7; i < 10; i++) {
+        fedl_group_remove(&w.group, w.now_ns, w.devices[i].device_id);
+    }
+    w.devices[0].silent_at = GROUP_SILENT_UNMASK;
+    group_world_settle(&w);
+    assert_int_equal(fedli_party_next(&w.devices[0].party), FEDLI_PARTY_PUT);
+    assert_int_equal(fedli_party_item(&w.devices[0].party), FEDL_ITEM_UNMASK);
+    assert_int_equal(fedl_group_phase_of(&w.group), FEDL_GROUP_UNMASKING);
+    assert_int_equal(group_world_get(&w, 1, FEDL_ITEM_CONFIRMS, after, sizeof after, &size),
+                     FEDL_GROUP_OK);
+    assert_int_equal(size, before_bytes);
+    assert_memory_equal(before, after, size);
+    for (uint32_t i = 0; i < 10; i++) {
+        w.devices[i].silent_at = GROUP_TALKS;
+    }
+    group_world_run(&w);
+    group_world_expect_exact(&w); /* t = 6: six of the seven that are left, and the late one */
+    group_world_close(&w);
+}
+
 /* ---- vectors ---- */
 
 static void vectors_by_phase(void **state)
@@ -336,6 +375,7 @@ int main(void)
         cmocka_unit_test(shares_again_in_masking),
         cmocka_unit_test(vectors_by_phase),
         cmocka_unit_test(a_late_vector),
+        cmocka_unit_test(a_late_confirm),
         cmocka_unit_test(memory_per_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

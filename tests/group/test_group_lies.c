@@ -154,8 +154,52 @@ static void false_tags_are_their_owners_lie(void **state)
         group_world_expect_failed(&w, "too few good shares", true);
         assert_int_equal(fedl_group_blamed(&w.group), w.devices[4].device_id);
         assert_int_equal(fedl_group_blamed_other(&w.group), 0);
+        /* Nor does anybody wait for shares that could not save it. */
+        begin_with(&w, seed, &all, NULL);
+        for (uint32_t i = 7; i < 10; i++) {
+            w.devices[i].silent_at = GROUP_SILENT_UNMASK;
+        }
+        group_world_run(&w);
+        group_world_expect_failed(&w, "too few good shares", true);
     }
     assert_true(doubted);
+    group_world_close(&w);
+}
+
+/* A device that hands over the other kind of share, d of survivors, and what it would make of the
+ * server if that kept them: the forbidden pair. They are gone before the call returns. */
+static void shares_of_the_other_kind(void **state)
+{
+    (void)state;
+    group_world w;
+    uint8_t blob[4 * FEDLI_SHARE_BYTES];
+    group_world_open(&w, 5, FEDL_TRUST_CURIOUS, 16);
+    group_world_begin(&w, 1);
+    for (uint32_t i = 0; i < 5; i++) {
+        w.devices[i].silent_at = GROUP_SILENT_UNMASK;
+    }
+    group_world_run_to(&w, FEDL_GROUP_UNMASKING);
+    for (uint32_t i = 1; i < 5; i++) {
+        fedli_attempt_secrets secrets;
+        uint8_t pair[64];
+        fedli_attempt_secrets_derive(w.crypto, &secrets, w.devices[i].setup.secret);
+        fedli_share_pair(pair, &secrets, 3, 1); /* device 0 is everybody's first neighbour */
+        memcpy(blob + (size_t)FEDLI_SHARE_BYTES * (i - 1), pair + 32, FEDLI_SHARE_BYTES);
+    }
+    assert_int_equal(group_world_put(&w, 0, FEDL_ITEM_UNMASK, blob, sizeof blob), FEDL_GROUP_OK);
+    for (size_t at = 0; at + FEDLI_SHARE_BYTES <= w.block_bytes; at++) {
+        for (uint32_t i = 0; i < 4; i++) {
+            assert_memory_not_equal((uint8_t *)w.block + at, blob + (size_t)FEDLI_SHARE_BYTES * i,
+                                    FEDLI_SHARE_BYTES);
+        }
+    }
+    assert_int_equal(fedl_group_blamed(&w.group), w.devices[0].device_id);
+    assert_int_equal(fedl_group_blamed_other(&w.group), 0);
+    for (uint32_t i = 1; i < 5; i++) {
+        w.devices[i].silent_at = GROUP_TALKS;
+    }
+    group_world_run(&w);
+    group_world_expect_exact(&w); /* t = 3 of the other four */
     group_world_close(&w);
 }
 
@@ -266,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_wrong_share_too_many),
         cmocka_unit_test(a_false_commitment_is_its_owners_lie),
         cmocka_unit_test(false_tags_are_their_owners_lie),
+        cmocka_unit_test(shares_of_the_other_kind),
         cmocka_unit_test(a_share_that_does_not_open),
         cmocka_unit_test(complaints_that_cannot_be),
         cmocka_unit_test(a_refused_key_ends_sharing),

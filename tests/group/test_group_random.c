@@ -8,6 +8,7 @@
  */
 #include "group_world.h"
 
+#include "coord/group_state.h"
 #include "secagg/params.h"
 #include "secagg/share.h"
 
@@ -52,6 +53,17 @@ static void watch_shares(group_world *w, share_watch *watch, uint32_t n)
     }
 }
 
+/* Its secret is reconstructed: no share of it is left, but what is half on its way. */
+static bool is_known(const group_world *w, uint32_t index)
+{
+    if (w->part_bytes_max != 0) {
+        return false;
+    }
+    const fedli_group_state *g = w->group.state;
+    const uint32_t position = fedli_group_find(g, w->devices[index].device_id);
+    return position != FEDLI_GROUP_NONE && fedli_group_at(g, position)->known;
+}
+
 static void search_block(group_world *w)
 {
     share_watch *watch = w->look_data;
@@ -68,6 +80,7 @@ static void search_block(group_world *w)
                 for (uint32_t j = 0; j < watch->k; j++) {
                     if (memcmp(block + at, watch->shares[i][kind][j], FEDLI_SHARE_BYTES) == 0) {
                         watch->seen[i][kind] = true;
+                        assert_false(is_known(w, i));
                     }
                 }
             }

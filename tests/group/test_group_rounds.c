@@ -190,6 +190,95 @@ static void revoked_at_every_step(void **state)
     }
 }
 
+/* ---- revoked after they had done their part ---- */
+
+static void revoke(group_world *w, uint32_t index)
+{
+    fedl_group_remove(&w->group, w->now_ns, w->devices[index].device_id);
+}
+
+static void revoked_after_its_part(void **state)
+{
+    (void)state;
+    group_world w;
+    group_world_open(&w, 5, FEDL_TRUST_ACTIVE, 16); /* t = 3: one may be lost */
+    /* In SHARING: not in U2, though its shares are there. */
+    group_world_begin(&w, 1);
+    w.devices[4].silent_at = GROUP_SILENT_SHARES;
+    group_world_run_to(&w, FEDL_GROUP_SHARING);
+    group_world_settle(&w);
+    revoke(&w, 0);
+    w.devices[4].silent_at = GROUP_TALKS;
+    group_world_run(&w);
+    group_world_expect_exact(&w);
+    assert_int_equal(fedl_group_u2_count(&w.group), 4);
+    assert_int_equal(w.devices[0].answer, FEDL_GROUP_NOT_MEMBER);
+    /* In MASKING: its vector stays in the sum, its help is not reckoned with. */
+    group_world_begin(&w, 2);
+    w.devices[4].silent_at = GROUP_SILENT_VECTOR;
+    group_world_run_to(&w, FEDL_GROUP_MASKING);
+    group_world_settle(&w);
+    revoke(&w, 0);
+    w.devices[4].silent_at = GROUP_TALKS;
+    group_world_run(&w);
+    group_world_expect_exact(&w);
+    assert_int_equal(fedl_group_u3_count(&w.group), 5);
+    assert_true(fedl_group_vector_counted(&w.group, w.devices[0].device_id));
+    /* With another one lost that is one too many; found out before the round is at stake. */
+    group_world_begin(&w, 3);
+    w.devices[4].silent_at = GROUP_SILENT_VECTOR;
+    group_world_run_to(&w, FEDL_GROUP_MASKING);
+    group_world_settle(&w);
+    revoke(&w, 0);
+    group_world_run(&w);
+    group_world_expect_failed(&w, "too few vectors", false);
+    /* The same between confirming and unmasking: too late. */
+    group_world_begin(&w, 4);
+    w.devices[4].silent_at = GROUP_SILENT_CONFIRM;
+    group_world_run_to(&w, FEDL_GROUP_CONFIRMING);
+    group_world_settle(&w);
+    revoke(&w, 0);
+    group_world_run(&w);
+    group_world_expect_failed(&w, "too few devices confirmed the survivors", true);
+    group_world_close(&w);
+}
+
+/* When it is clear that the shares can't come any more, nobody waits for the end of the step. */
+static void revoked_in_unmasking(void **state)
+{
+    (void)state;
+    group_world w;
+    group_world_open(&w, 5, FEDL_TRUST_CURIOUS, 16);
+    group_world_begin(&w, 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        w.devices[i].silent_at = GROUP_SILENT_UNMASK;
+    }
+    group_world_run_to(&w, FEDL_GROUP_UNMASKING);
+    group_world_settle(&w);
+    revoke(&w, 0);
+    assert_int_equal(fedl_group_phase_of(&w.group), FEDL_GROUP_UNMASKING);
+    revoke(&w, 1);
+    group_world_expect_failed(&w, "too few good shares", true);
+    /* All at once, between commit point and the first request. */
+    group_world_begin(&w, 2);
+    group_world_run_to(&w, FEDL_GROUP_FROZEN);
+    for (uint32_t i = 0; i < 5; i++) {
+        revoke(&w, i);
+    }
+    assert_int_equal(fedl_group_phase_of(&w.group), FEDL_GROUP_FROZEN);
+    fedl_group_committed(&w.group, w.now_ns);
+    group_world_expect_failed(&w, "too few good shares", true);
+    w.plan.secagg.trust = FEDL_TRUST_ACTIVE;
+    group_world_begin(&w, 3);
+    group_world_run_to(&w, FEDL_GROUP_FROZEN);
+    for (uint32_t i = 0; i < 5; i++) {
+        revoke(&w, i);
+    }
+    fedl_group_committed(&w.group, w.now_ns);
+    group_world_expect_failed(&w, "too few devices confirmed the survivors", true);
+    group_world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +288,8 @@ int main(void)
         cmocka_unit_test(losses_of_10),
         cmocka_unit_test(kinds_follow_survivors),
         cmocka_unit_test(revoked_at_every_step),
+        cmocka_unit_test(revoked_after_its_part),
+        cmocka_unit_test(revoked_in_unmasking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
