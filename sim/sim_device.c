@@ -214,6 +214,7 @@ static bool is_stale(const fedli_sim_device *device, const fedl_sim_event *event
     case FEDL_SIM_SERVER_MESSAGE:
     case FEDL_SIM_SERVER_GONE:
     case FEDL_SIM_SERVER_STORED:
+    case FEDL_SIM_SERVER_COMPUTED:
         return true;
     }
     return true;

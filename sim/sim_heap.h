@@ -22,9 +22,10 @@ typedef enum fedl_sim_event_kind {
     FEDL_SIM_CLIENT_STORED = 7,
     FEDL_SIM_CLIENT_RETURN = 8, /* a dropped-out device is switched on again */
     FEDL_SIM_SERVER_TICK = 9,
-    FEDL_SIM_SERVER_MESSAGE = 10, /* bytes, request */
-    FEDL_SIM_SERVER_GONE = 11,    /* request */
-    FEDL_SIM_SERVER_STORED = 12,  /* ticket */
+    FEDL_SIM_SERVER_MESSAGE = 10,  /* bytes, request */
+    FEDL_SIM_SERVER_GONE = 11,     /* request */
+    FEDL_SIM_SERVER_STORED = 12,   /* ticket */
+    FEDL_SIM_SERVER_COMPUTED = 13, /* ticket */
 } fedl_sim_event_kind;
 
 typedef struct fedl_sim_event {

@@ -18,6 +18,8 @@ typedef struct restart_state {
     uint8_t *container;
     uint8_t *agg_state;
     int32_t *words;
+    uint8_t *masked_sum;
+    uint8_t *group_state;
 } restart_state;
 
 static bool restore_device(void *context, const fedl_device_record *device)
@@ -42,6 +44,25 @@ static bool take_model(void *context, const fedl_model_row *row)
     return true;
 }
 
+/* A masked sum that waits to be finished. */
+static fedl_status read_group(restart_state *state, fedl_task_restore *restore)
+{
+    const fedl_task_row *row = &state->task;
+    if (row->masked_sum_bytes == 0) {
+        return FEDL_OK;
+    }
+    state->masked_sum = malloc(row->masked_sum_bytes);
+    state->group_state = malloc(row->group_state_bytes);
+    if (state->masked_sum == NULL || state->group_state == NULL) {
+        return FEDL_ERR_NO_MEMORY;
+    }
+    restore->masked_sum = fedl_bytes_of(state->masked_sum, row->masked_sum_bytes);
+    restore->group_state = fedl_bytes_of(state->group_state, row->group_state_bytes);
+    return state->world->store->ops->group_read(state->world->store, row->task_id,
+                                                state->masked_sum, row->masked_sum_bytes,
+                                                state->group_state, row->group_state_bytes);
+}
+
 static fedl_status restore_task(restart_state *state)
 {
     fedl_sim_world *world = state->world;
@@ -50,7 +71,9 @@ static fedl_status restore_task(restart_state *state)
     fedl_task_restore restore = {.setup = world->setup,
                                  .task_id = state->task.task_id,
                                  .state = state->task.state,
-                                 .attempt_last = state->task.attempt_last};
+                                 .round_next = state->task.round_next,
+                                 .attempt_last = state->task.attempt_last,
+                                 .rho_spent = state->task.rho_spent};
     state->container = malloc(row->container_bytes);
     state->agg_state = malloc(row->agg_state_bytes + 1);
     state->words = calloc(row->parameter_count, sizeof *state->words);
@@ -63,6 +86,9 @@ static fedl_status restore_task(restart_state *state)
     if (status == FEDL_OK) {
         status = ops->agg_state_read(world->store, row->task_id, row->version, state->agg_state,
                                      row->agg_state_bytes);
+    }
+    if (status == FEDL_OK) {
+        status = read_group(state, &restore);
     }
     if (status != FEDL_OK) {
         return status;
@@ -93,6 +119,8 @@ static fedl_status restore_all(fedl_sim_world *world)
     free(state.container);
     free(state.agg_state);
     free(state.words);
+    free(state.masked_sum);
+    free(state.group_state);
     world->complete = status == FEDL_OK && state.task.state == FEDL_TASK_COMPLETE;
     return status;
 }

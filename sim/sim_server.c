@@ -34,6 +34,19 @@ static fedl_status push_store(fedl_sim_world *world, const fedl_action *action)
     return status;
 }
 
+/* Done at once, in one part; the virtual time that it takes is made up from the bytes. */
+static fedl_status compute(fedl_sim_world *world, const fedl_action *action)
+{
+    const fedl_compute_job *job = action->job;
+    fedl_compute_run(job, 0, 1);
+    const int64_t bytes = (int64_t)job->shape.vector_bytes * job->key_count;
+    const fedl_sim_event event = {.at_ns = world->now_ns + 1000 + bytes * FEDLI_SIM_MASK_NS,
+                                  .kind = FEDL_SIM_SERVER_COMPUTED,
+                                  .life = world->server_life,
+                                  .request = action->ticket};
+    return fedl_sim_heap_push(&world->heap, &event);
+}
+
 static void note_log(fedl_sim_world *world, const fedl_action *log)
 {
     if (log->log_kind == FEDL_LOG_TASK_COMPLETE) {
@@ -83,7 +96,7 @@ static fedl_status act(fedl_sim_world *world, const fedl_action *action)
         note_log(world, action);
         return FEDL_OK;
     case FEDL_ACTION_COMPUTE:
-        return FEDL_ERR_UNSUPPORTED;
+        return compute(world, action);
     }
     return FEDL_ERR_STATE;
 }
@@ -135,6 +148,9 @@ static void note_durable(fedl_sim_world *world, const fedl_store_op *op)
     } else if (op->kind == FEDL_STORE_ROUND_ABORT) {
         totals->aborted_attempts++;
         world->progress_ns = world->now_ns;
+    } else if (op->kind == FEDL_STORE_ROUND_BURN) {
+        totals->burnt_rounds++;
+        world->progress_ns = world->now_ns;
     }
     if (op->kind == FEDL_STORE_COMMIT || op->kind == FEDL_STORE_TASK_ADD) {
         totals->version = op->model.version;
@@ -169,6 +185,11 @@ fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event)
     }
     if (event->kind == FEDL_SIM_SERVER_STORED) {
         return stored(world, event);
+    }
+    if (event->kind == FEDL_SIM_SERVER_COMPUTED) {
+        out.kind = FEDL_EVENT_COMPUTED;
+        out.ticket = event->request;
+        return step(world, &out);
     }
     if (event->kind == FEDL_SIM_SERVER_MESSAGE) {
         out.kind = FEDL_EVENT_MESSAGE;
@@ -216,10 +237,13 @@ static fedl_status make_task(fedl_sim_world *world)
     if (status != FEDL_OK) {
         return status;
     }
-    const size_t bytes = fedl_coord_task_size(&world->coord_cfg, &task->plan, &task->round);
-    if (bytes == 0) {
-        return FEDL_ERR_RANGE;
+    const char *reason = NULL;
+    status = fedl_coord_task_check(&task->plan, &task->round, &reason);
+    if (status != FEDL_OK) {
+        return fedl_sim_fail(world->text, status, "the plan can't be run: %s",
+                             reason == NULL ? fedl_status_text(status) : reason);
     }
+    const size_t bytes = fedl_coord_task_size(&world->coord_cfg, &task->plan, &task->round);
     world->task_block = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (world->task_block == NULL) {
         return FEDL_ERR_NO_MEMORY;

@@ -16,6 +16,7 @@
 
 #define FEDLI_SIM_MS_NS    INT64_C(1000000)
 #define FEDLI_SIM_STORE_NS (2 * FEDLI_SIM_MS_NS)
+#define FEDLI_SIM_MASK_NS  1                    /* per byte and key: a slow machine */
 #define FEDLI_SIM_UTC_S    UINT64_C(1750000000) /* when every virtual world begins */
 #define FEDLI_SIM_REQUESTS 4u /* requests of one device that the server may still hold */
 #define FEDLI_SIM_STALL_NS (INT64_C(30) * 86400 * 1000000000)

@@ -121,6 +121,7 @@ static fedl_status dispatch(fedl_sim_world *world, fedl_sim_event *event)
     case FEDL_SIM_SERVER_MESSAGE:
     case FEDL_SIM_SERVER_GONE:
     case FEDL_SIM_SERVER_STORED:
+    case FEDL_SIM_SERVER_COMPUTED:
         return fedli_sim_server_event(world, event);
     case FEDL_SIM_CLIENT_TICK:
     case FEDL_SIM_CLIENT_CONNECTED:

@@ -113,6 +113,7 @@ typedef struct fedl_sim_totals {
     uint64_t client_updates; /* counted in committed rounds */
     uint32_t rounds;         /* committed */
     uint32_t aborted_attempts;
+    uint32_t burnt_rounds;
     uint32_t dropouts;
     uint32_t messages_lost;
     uint32_t server_crashes;

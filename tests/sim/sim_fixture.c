@@ -229,7 +229,7 @@ static void on_stored(void *context, fedl_instant_ns now_ns, const fedl_store_op
         assert_int_equal(fedl_master_init(&o->master, spec, o->master_block, bytes), FEDL_OK);
         assert_int_equal(fedl_master_load_container(&o->master, op->model.container), FEDL_OK);
     } else if (op->kind == FEDL_STORE_COMMIT) {
-        assert_int_equal(op->round, o->result.checked_rounds + 1);
+        assert_int_equal(op->model.version, o->result.checked_rounds + 2u);
         check_commit(o, op);
         o->result.checked_rounds++;
         o->result.fewest_reports = op->member_count < o->result.fewest_reports
