@@ -191,6 +191,92 @@ static void before_the_commit_point_a_new_attempt_after_it_the_same(void **state
     }
 }
 
+/* Everybody has given its shares and is done when the server loses them: it asks once more. */
+static void what_was_sent_before_a_restart_is_sent_again(void **state)
+{
+    (void)state;
+    static const fedl_server_trust trusts[] = {FEDL_TRUST_CURIOUS, FEDL_TRUST_ACTIVE};
+    for (uint32_t i = 0; i < 4; i++) {
+        parties_open(&p, 5, trusts[i % 2u]);
+        p.w.round.round_count = 1;
+        parties_add_task(&p);
+        p.w.hold = true;
+        parties_run(&p);
+        world_store_one(&p.w); /* ROUND_OPEN */
+        parties_run(&p);
+        world_store_one(&p.w); /* GROUP_COMMIT */
+        parties_run(&p);
+        assert_int_not_equal(p.w.compute_ticket, 0);
+        if (i >= 2) {
+            world_compute(&p.w);
+            assert_int_equal(p.w.stores[0].op->kind, FEDL_STORE_COMMIT);
+        }
+        uint32_t done = 0;
+        for (uint32_t u = 0; u < 5; u++) {
+            done += p.parties[u].begun ? 0u : 1u;
+        }
+        assert_int_equal(done, 5);
+        p.w.hold = false;
+        world_restart(&p.w);
+        parties_run(&p);
+        assert_int_equal(p.w.version[1], 2);
+        assert_non_null(strstr(p.w.transcript, "round 1.1 commits 5 reports"));
+        parties_close(&p);
+    }
+}
+
+/* Everybody has confirmed and waits for the others' tags, which are lost as well. */
+static void confirmations_are_sent_again(void **state)
+{
+    (void)state;
+    parties_open(&p, 5, FEDL_TRUST_ACTIVE);
+    p.w.round.round_count = 1;
+    parties_add_task(&p);
+    for (uint32_t i = 0; i < 5; i++) {
+        p.parties[i].lost_at = FEDLI_PARTY_GET;
+        p.parties[i].lost_item = FEDL_ITEM_CONFIRMS;
+    }
+    parties_run(&p);
+    world_restart(&p.w);
+    for (uint32_t i = 0; i < 5; i++) {
+        p.parties[i].lost = false;
+        p.parties[i].lost_at = (fedli_party_want)0;
+    }
+    parties_run(&p); /* no time has to pass */
+    assert_non_null(strstr(p.w.transcript, "round 1.1 commits 5 reports"));
+    parties_close(&p);
+}
+
+/* Too many of those who could help were revoked while the sum waited. */
+static void revoked_devices_are_not_waited_for_after_a_restart(void **state)
+{
+    (void)state;
+    parties_open(&p, 5, FEDL_TRUST_CURIOUS);
+    parties_add_task(&p);
+    for (uint32_t i = 0; i < 5; i++) {
+        p.parties[i].lost_at = FEDLI_PARTY_PUT;
+        p.parties[i].lost_item = FEDL_ITEM_UNMASK;
+    }
+    parties_run(&p);
+    fedl_task_info info;
+    world_task_info(&p.w, &info, 1);
+    assert_int_equal(info.phase, FEDL_PHASE_UNMASKING);
+    p.w.hold = true; /* the store has it, the coordinator dies before it hears of it */
+    for (uint32_t i = 0; i < 4; i++) {
+        const fedl_admin revoke = {.kind = FEDL_ADMIN_DEVICE_REVOKE,
+                                   .device_id = p.parties[i].d->id};
+        world_admin(&p.w, &revoke);
+        assert_int_equal(p.w.store->ops->apply(p.w.store, p.w.stores[p.w.store_count - 1u].op),
+                         FEDL_OK);
+        p.parties[i].d->id = 0;
+    }
+    p.w.hold = false;
+    world_restart(&p.w);
+    world_settle(&p.w);
+    assert_int_equal(p.w.burn_count, 1); /* without waiting for a time-out */
+    parties_close(&p);
+}
+
 /* The group was stored, but not one device comes back to finish it. */
 static void a_restored_round_without_answers_is_burnt(void **state)
 {
@@ -247,6 +333,9 @@ int main(void)
         cmocka_unit_test(the_server_may_die_at_any_op),
         cmocka_unit_test(the_server_may_die_at_any_moment),
         cmocka_unit_test(before_the_commit_point_a_new_attempt_after_it_the_same),
+        cmocka_unit_test(what_was_sent_before_a_restart_is_sent_again),
+        cmocka_unit_test(confirmations_are_sent_again),
+        cmocka_unit_test(revoked_devices_are_not_waited_for_after_a_restart),
         cmocka_unit_test(a_restored_round_without_answers_is_burnt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

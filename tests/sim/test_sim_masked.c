@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define MASKED                                                                                     \
-    "aggregation.mode=masked", "aggregation.min_cohort=3", "aggregation.gamma=0.1",                \
-        "aggregation.step_dropout=0.1", "aggregation.step_timeout=20s"
+    "aggregation.mode=masked", "aggregation.min_cohort=3", "aggregation.gamma=10%",                \
+        "aggregation.step_dropout=10%", "aggregation.step_timeout=20s"
 
 static sim_fixture plain;
 static sim_fixture curious;
