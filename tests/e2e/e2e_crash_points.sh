@@ -13,7 +13,7 @@ run_with_crash() { # POINT
   clients=
   init_server
   start_server || fail "the first start"
-  for i in 1 2 3 4; do
+  for i in $numbers; do
     join_client $i
     start_client $i
   done
@@ -29,7 +29,7 @@ run_with_crash() { # POINT
     keep_log
     start_server || fail "$1: the start after the crash"
   done
-  check_database 3 4
+  check_database 3 $devices
   [ "$(newest_digest)" = "$expected" ] || fail "$1: another model"
   # shellcheck disable=SC2086
   kill -9 $clients 2>/dev/null || true

@@ -51,7 +51,7 @@ follow() {
     *'"event":"round"'*)
       draw 4
       if [ "$drawn" -eq 0 ]; then
-        draw 4
+        draw "$devices"
         restart_client $((drawn + 1))
       fi
       ;;
@@ -63,7 +63,7 @@ follow() {
 
 init_server
 start_server || fail "the first start"
-for i in 1 2 3 4; do
+for i in $numbers; do
   join_client $i
   start_client $i
 done
@@ -86,6 +86,6 @@ while [ "$completed" -eq 0 ]; do
     [ "$deaths" -lt $((kills + 5)) ] || fail "the server dies without being told to"
   fi
 done
-check_database 12 4
+check_database 12 $devices
 [ "$(newest_digest)" = "$expected" ] || fail "another model than without kills"
 echo "seed ${SEED:-1}: server killed $deaths times, devices $devices_killed times, 12 rounds, same model"

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the end-to-end tests share: a box of their own, real processes in it, and waiting for events
 # (a line in a log, the end of a process) instead of sleeping. Sourced by each e2e_*.sh.
+#   MODE = plain (4 devices) or masked (5: one may vanish)
 #   BIN = folder with fedl-server, fedl-client, fedl-sim, fedl;  TOOLS = folder with make_shapes
 set -eu
 : "${BIN:?}" "${TOOLS:?}" "${SOURCE:?}"
 
 box=$(mktemp -d)
+mode=${MODE:-plain}
+devices=4
+numbers="1 2 3 4"
+if [ "$mode" = masked ]; then
+  devices=5
+  numbers="1 2 3 4 5"
+fi
 server=
 clients=
 cleanup() {
@@ -89,7 +97,8 @@ start_client() { # NUMBER: uses the rows of that client in the partition
 
 # The plan with the data's paths, so that the simulator reads the same.
 make_plan() { # sed-script
-  sed "$1" "$SOURCE/tests/e2e/shapes.ini" >"$box/plan.ini"
+  sed -e "s/^\(clients\|clients_max\|min_reports\|select\|pool\)\( *\)= 4/\1\2= $devices/" \
+    -e "s/^mode .*/mode = $mode/" -e "$1" "$SOURCE/tests/e2e/shapes.ini" >"$box/plan.ini"
   sed -i "s|@BOX@|$box|g" "$box/plan.ini"
   "$BIN/fedl-sim" partition "$box/plan.ini" --out "$box/partition" >"$box/partition.log" 2>&1 || fail "partition"
 }
