@@ -244,7 +244,34 @@ fedl_instant_ns fedl_client_deadline_ns(const fedl_client *client);
 FEDL_NODISCARD fedl_status fedl_client_train(fedl_client *client, bool *done,
                                              const fedl_sample_source *train,
                                              const fedl_sample_source *eval, uint32_t step_max);
-/** Wipes every secret. The blocks go back to the host. */
+/**
+ * Putting the machine away in the middle of a masked attempt, so that the device can power down
+ * (docs/embedding.md). size_bytes of save(): about the party's block (2 … 30 KB) plus, while the
+ * vector is not with the server, twice the container; 0 when there is nothing to put away now: no
+ * attempt is under way, or a STORE waits for its answer. Then progress is all that is needed.
+ */
+size_t fedl_client_save_bytes(const fedl_client *client);
+/**
+ * Writes the state to out. It holds secrets, and the weights that were trained on the device's
+ * data: keep it as the identity is kept, and overwrite it when it was taken up. Afterwards the
+ * machine is used up: every step gives ERR_STATE, only deinit is left.
+ * Errors: ERR_STATE (nothing to put away now), ERR_SIZE; the machine then goes on as before.
+ */
+FEDL_NODISCARD fedl_status fedl_client_save(fedl_client *client, uint8_t *out, size_t out_bytes,
+                                            size_t *size);
+/**
+ * In place of fedl_client_init(): takes up what save() wrote. cfg: as for init, mode RUN, with the
+ * progress stored last. Its first action is a STORE that makes the saved state used up, then it
+ * asks for memory; saved stays unchanged until MEMORY was answered. Good for the same build of the
+ * library only. On an error use fedl_client_init(): the attempt is lost, nothing else.
+ * Errors: those of init, ERR_RANGE (mode), ERR_FORMAT (no saved state), ERR_VERSION (of another
+ * build), ERR_CORRUPT (changed, cut short, or of another device), ERR_REPLAY (it was taken up
+ * before, or the device has gone on without it), ERR_POLICY (the policy does not allow the plan any
+ * more).
+ */
+FEDL_NODISCARD fedl_status fedl_client_restore(fedl_client *client, const fedl_client_config *cfg,
+                                               void *block, size_t block_bytes, fedl_bytes saved);
+/** Wipes every secret, also in the block of a task: call it before that is given back. */
 void fedl_client_deinit(fedl_client *client);
 
 #ifdef __cplusplus

@@ -184,7 +184,7 @@ static bool event_expected(const fedli_client_state *c, const fedl_client_event 
                (event->status != FEDL_OK || c->training.stage == FEDLI_STAGE_DONE);
     case FEDL_CLIENT_STORED:
         return c->work == FEDLI_WORK_IDENTITY || c->work == FEDLI_WORK_PROGRESS ||
-               c->work == FEDLI_WORK_STORE;
+               c->work == FEDLI_WORK_STORE || c->work == FEDLI_WORK_RESUME;
     }
     return false;
 }
@@ -214,6 +214,8 @@ static void dispatch(fedli_client_state *c, const fedl_client_event *event)
             fedli_client_identity_stored(c, event->status);
         } else if (c->work == FEDLI_WORK_STORE) {
             fedli_client_group_stored(c, event->status);
+        } else if (c->work == FEDLI_WORK_RESUME) {
+            fedli_client_resume_stored(c, event->status);
         } else {
             fedli_client_progress_stored(c, event->status);
         }
@@ -232,6 +234,9 @@ fedl_status fedl_client_step(fedl_client *client, const fedl_client_event *event
         return FEDL_ERR_ARGUMENT;
     }
     actions->count = 0;
+    if (c->saved_away) {
+        return FEDL_ERR_STATE;
+    }
     const bool answer = event->kind == FEDL_CLIENT_MEMORY || event->kind == FEDL_CLIENT_TRAINED ||
                         event->kind == FEDL_CLIENT_STORED;
     if (c->work == FEDLI_WORK_DONE && !answer) {
@@ -249,6 +254,7 @@ fedl_status fedl_client_step(fedl_client *client, const fedl_client_event *event
         c->request_ns = c->now_ns;
         c->request_id_next = fedli_load_u64(event->entropy + 32);
         fedli_client_join_keys(c);
+        fedli_client_resume_store(c);
     }
     dispatch(c, event);
     if (c->work != FEDLI_WORK_DONE && c->timeout_ns <= c->now_ns) {
@@ -266,7 +272,7 @@ fedl_instant_ns fedl_client_deadline_ns(const fedl_client *client)
     if (!c->started) {
         return INT64_MIN;
     }
-    if (c->work == FEDLI_WORK_DONE) {
+    if (c->work == FEDLI_WORK_DONE || c->saved_away) {
         return FEDL_NEVER_NS;
     }
     if (c->timeout_ns != FEDL_NEVER_NS) {

@@ -126,7 +126,7 @@ static void store_progress(fedli_client_state *c, bool closing)
 /* ---- beginning ---- */
 
 /* Is this the attempt whose party waits here, with its survivors named? */
-static bool is_paused(const fedli_client_state *c, const fedli_client_task *offered)
+bool fedli_client_group_is_paused(const fedli_client_state *c, const fedli_client_task *offered)
 {
     const fedli_attempt *a = &c->group.setup.attempt;
     return c->group.active && c->group.closed && a->task_id == offered->task_id &&
@@ -138,7 +138,7 @@ static bool is_paused(const fedli_client_state *c, const fedli_client_task *offe
 fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_client_task *offered)
 {
     const fedl_client_progress *progress = &c->cfg.progress;
-    if (is_paused(c, offered)) {
+    if (fedli_client_group_is_paused(c, offered)) {
         return FEDL_REFUSAL_NONE; /* the same bytes again, nothing new */
     }
     const fedl_refusal refusal =
@@ -269,11 +269,28 @@ static void advance(fedli_client_state *c)
     }
 }
 
+fedl_status fedli_client_group_resume(fedli_client_state *c, fedl_bytes party)
+{
+    fedli_client_group *g = &c->group;
+    if (party.size != g->block_bytes) {
+        return FEDL_ERR_CORRUPT;
+    }
+    fill_setup(c);
+    memcpy(g->block, party.data, party.size);
+    const fedl_status status = fedli_party_restore(&g->party, &g->setup, &g->epoch, g->cache,
+                                                   g->cache_count, g->block, g->block_bytes);
+    g->active = status == FEDL_OK;
+    if (!g->active) {
+        fedli_wipe(g->block, g->block_bytes);
+    }
+    return status;
+}
+
 void fedli_client_group_start(fedli_client_state *c)
 {
     fedli_client_group *g = &c->group;
     FEDLI_CHECK(g->block != NULL);
-    if (is_paused(c, &c->task)) {
+    if (fedli_client_group_is_paused(c, &c->task)) {
         fedli_party_rewind(&g->party);
         advance(c);
         return;

@@ -138,6 +138,11 @@ void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint3
     task->rho_spent += charge < room ? charge : room;
 }
 
+void fedli_progress_resume(fedl_client_progress *progress, uint32_t task_id)
+{
+    touch(progress, task_id)->resumed++;
+}
+
 void fedli_progress_close(fedl_client_progress *progress, uint32_t task_id, uint32_t round)
 {
     touch(progress, task_id)->round_closed = round;

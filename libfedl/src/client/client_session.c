@@ -114,6 +114,7 @@ static void fill_request(fedli_client_state *c, fedl_message *message)
     case FEDLI_WORK_PROGRESS:
     case FEDLI_WORK_TRAIN:
     case FEDLI_WORK_STORE:
+    case FEDLI_WORK_RESUME:
     case FEDLI_WORK_DONE:
         FEDLI_CHECK(false); /* pump() sends nothing for these */
     }
@@ -193,6 +194,7 @@ static bool answers(const fedli_client_state *c, fedl_message_kind kind)
     case FEDLI_WORK_PROGRESS:
     case FEDLI_WORK_TRAIN:
     case FEDLI_WORK_STORE:
+    case FEDLI_WORK_RESUME:
     case FEDLI_WORK_DONE:
         return false;
     }

@@ -54,9 +54,10 @@ typedef enum fedli_work {
     FEDLI_WORK_UPLOAD = 8,
     FEDLI_WORK_LEAVE = 9,
     FEDLI_WORK_DONE = 10,
-    FEDLI_WORK_PUT = 11,   /* an item of a masked round goes up … */
-    FEDLI_WORK_GET = 12,   /* … or comes down */
-    FEDLI_WORK_STORE = 13, /* STORE progress of a masked round is out */
+    FEDLI_WORK_PUT = 11,    /* an item of a masked round goes up … */
+    FEDLI_WORK_GET = 12,    /* … or comes down */
+    FEDLI_WORK_RESUME = 14, /* STORE "the saved state is taken up" is out */
+    FEDLI_WORK_STORE = 13,  /* STORE progress of a masked round is out */
 } fedli_work;
 
 /* What the block of the task holds and what the offer said about it. */
@@ -86,6 +87,9 @@ typedef struct fedli_training {
     fedl_trainer trainer;
     fedl_train_seed seed;
     fedl_eval_stats eval;
+    /* From the end of training on: what the update was made of, beside the weights. */
+    uint32_t row_count;
+    fedl_train_stats stats;
 } fedli_training;
 
 /* Names one update: the same name gives the same bytes. The attempt is not part of it. */
@@ -179,6 +183,9 @@ typedef struct fedli_client_state {
     size_t out_bytes;
     uint8_t *arena; /* message decoding, then what it points to */
     uint8_t *plan_bytes;
+    size_t plan_bytes_used;
+    fedl_bytes saved;       /* being taken up; the host's */
+    bool saved_away;        /* put away: this machine is used up */
     size_t block_own_bytes; /* of the machine's own block, for wiping */
     char text[FEDLI_TEXT_BYTES_MAX + 1u];
 } fedli_client_state;
@@ -239,6 +246,11 @@ void fedli_client_task_refuse(fedli_client_state *c, fedl_status status);
 void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint32_t accused);
 /** A poll that ended after less than half of its time was not waited for. */
 bool fedli_client_polled_long(const fedli_client_state *c);
+/** Makes the offer the task of the machine; plan: its encoding, perhaps in a message. */
+void fedli_client_keep_offer(fedli_client_state *c, const fedli_client_task *offered,
+                             fedl_bytes plan);
+/** NEED_MEMORY for the task, or a refusal. */
+void fedli_client_ask_for_memory(fedli_client_state *c);
 /** Emits STORE for this progress. */
 void fedli_client_store_progress(fedli_client_state *c, const fedl_client_progress *progress);
 /** Forgets container, model and update; the host may have the block back. */
@@ -264,6 +276,8 @@ bool fedli_progress_affords(const fedl_client_progress *progress, uint32_t task_
 /** The roster of this attempt is accepted, and its privacy charged. */
 void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint32_t round,
                          uint32_t attempt, uint64_t charge);
+/** A saved state of this task is taken up: none that was saved before is good any more. */
+void fedli_progress_resume(fedl_client_progress *progress, uint32_t task_id);
 /** Survivors of this round are accepted: whatever comes of it, it is not answered again. */
 void fedli_progress_close(fedl_client_progress *progress, uint32_t task_id, uint32_t round);
 
@@ -312,6 +326,11 @@ bool fedli_client_group_is_reported(const fedli_client_state *c);
 void fedli_client_group_late(fedli_client_state *c);
 /** A verified offer: does its model come out of the round that this device was late in? */
 void fedli_client_group_offered(fedli_client_state *c, const fedl_manifest *manifest);
+/** Takes up a party that was put away; the task, its block and epoch are there. Errors:
+ * ERR_CORRUPT, ERR_SIZE. */
+FEDL_NODISCARD fedl_status fedli_client_group_resume(fedli_client_state *c, fedl_bytes party);
+/** True when an offer asks for the last items of the party that waits here. */
+bool fedli_client_group_is_paused(const fedli_client_state *c, const fedli_client_task *offered);
 /** Goes on with what the party wants next. */
 void fedli_client_group_next(fedli_client_state *c);
 void fedli_client_group_stored(fedli_client_state *c, fedl_status status);
@@ -323,6 +342,12 @@ void fedli_client_group_end(fedli_client_state *c);
 void fedli_client_group_clear(fedli_client_state *c);
 /** The same, and the block is gone. */
 void fedli_client_group_drop(fedli_client_state *c);
+
+/* ---- client_resume.c ---- */
+/** First step of a restored machine; else nothing. */
+void fedli_client_resume_store(fedli_client_state *c);
+void fedli_client_resume_stored(fedli_client_state *c, fedl_status status);
+void fedli_client_resume_memory(fedli_client_state *c);
 
 /* ---- client_group_io.c ---- */
 void fedli_client_fill_put(const fedli_client_state *c, fedl_message_put *put);

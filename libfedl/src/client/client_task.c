@@ -158,17 +158,19 @@ static bool same_model(const fedli_client_task *a, const fedli_client_task *b)
 }
 
 /* Copies the offer into the machine; the plan's bytes move to their own place. */
-static void keep_offer(fedli_client_state *c, const fedli_client_task *offered, fedl_bytes plan)
+void fedli_client_keep_offer(fedli_client_state *c, const fedli_client_task *offered,
+                             fedl_bytes plan)
 {
     FEDLI_CHECK(plan.size <= FEDL_PLAN_BYTES_MAX);
     memmove(c->plan_bytes, plan.data, plan.size);
+    c->plan_bytes_used = plan.size;
     c->task = *offered;
     const fedl_status status =
         fedl_plan_decode(&c->task.plan, fedl_bytes_of(c->plan_bytes, plan.size));
     FEDLI_CHECK(status == FEDL_OK); /* the same bytes decoded a moment ago */
 }
 
-static void ask_for_memory(fedli_client_state *c)
+void fedli_client_ask_for_memory(fedli_client_state *c)
 {
     const size_t bytes = lay_out(c, &c->task.plan, NULL, 0);
     if (bytes == 0 || (c->cfg.memory_bytes_max != 0 && bytes > c->cfg.memory_bytes_max)) {
@@ -190,12 +192,12 @@ static void take_up(fedli_client_state *c, const fedli_client_task *offered, fed
         fedli_client_group_end(c);
         forget_model(c); /* the next version takes its place; pairs of the epoch stay */
     }
-    keep_offer(c, offered, plan);
+    fedli_client_keep_offer(c, offered, plan);
     if (c->task.to_train) {
         fedli_client_log(c, FEDL_CLIENT_LOG_TASK);
     }
     if (!fits) {
-        ask_for_memory(c);
+        fedli_client_ask_for_memory(c);
     } else if (c->verified) {
         fedli_client_use_model(c);
     } else {
@@ -269,6 +271,11 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
         fedli_client_task_refuse(c, FEDL_ERR_DIVERGED);
         return;
     }
+    if (fedli_client_group_is_paused(c, &offered)) {
+        fedli_client_log(c, FEDL_CLIENT_LOG_TASK); /* neither model nor update is needed for it */
+        fedli_client_group_start(c);
+        return;
+    }
     take_up(c, &offered, task->offer.plan);
 }
 
@@ -307,7 +314,7 @@ void fedli_client_on_wait(fedli_client_state *c, const fedl_message_wait *wait)
         if (pause_ms < HELD_OFFER_PAUSE_MS && !fedli_client_polled_long(c)) {
             fedli_client_checkin_later(c, HELD_OFFER_PAUSE_MS);
         }
-        keep_offer(c, &offered, wait->offer.plan);
+        fedli_client_keep_offer(c, &offered, wait->offer.plan);
         return;
     }
     take_up(c, &offered, wait->offer.plan);
@@ -317,17 +324,23 @@ void fedli_client_on_memory(fedli_client_state *c)
 {
     const fedl_client_event *event = c->event;
     if (event->block == NULL) {
+        c->saved = fedl_bytes_of(NULL, 0);
         fedli_client_task_refuse(c, FEDL_ERR_NO_MEMORY);
         return;
     }
     c->block = event->block;
     c->block_bytes = event->block_bytes;
     if (lay_out(c, &c->task.plan, event->block, event->block_bytes) == 0) {
+        c->saved = fedl_bytes_of(NULL, 0);
         fedli_client_task_drop(c); /* smaller than asked for: give it back */
         fedli_client_task_refuse(c, FEDL_ERR_SIZE);
         return;
     }
     fedli_client_group_clear(c); /* the host's bytes are no pairs */
+    if (c->saved.size != 0) {
+        fedli_client_resume_memory(c);
+        return;
+    }
     c->fetched_bytes = 0;
     c->work = FEDLI_WORK_FETCH;
     c->request_ns = c->now_ns;

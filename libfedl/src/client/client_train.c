@@ -108,6 +108,8 @@ static fedl_status learn(fedli_client_state *c, uint32_t row_count)
     status = fedl_update_begin(&c->update, &c->model, container_of(c), &c->task.plan.update,
                                &t->seed, row_count, fedl_trainer_stats(&t->trainer), &t->eval);
     if (status == FEDL_OK) {
+        t->row_count = row_count;
+        t->stats = *fedl_trainer_stats(&t->trainer);
         t->digest_offset = 0;
         c->crypto->hash_init(&t->hash, FEDL_HASH_BYTES, NULL, 0, NULL);
         t->stage = fedli_client_is_masked(c) ? FEDLI_STAGE_DONE : FEDLI_STAGE_DIGEST;
@@ -182,7 +184,7 @@ void fedli_client_on_trained(fedli_client_state *c, fedl_status status)
         fedli_client_task_refuse(c, status);
         return;
     }
-    const fedl_train_stats *stats = fedl_trainer_stats(&c->training.trainer);
+    const fedl_train_stats *stats = &c->training.stats;
     fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_TRAINED);
     log->a = stats->row_count;
     log->b = stats->row_count == 0 ? 0 : stats->loss_sum_q16 / stats->row_count;
