@@ -258,6 +258,22 @@ static void cached_pairs_expire_with_their_certificate(void **state)
     world_deinit(&w);
 }
 
+/* A device that lost its epoch key made another one for the same rounds. */
+static void cached_pairs_are_of_one_key(void **state)
+{
+    (void)state;
+    world w;
+    uint8_t secret[32] = {77};
+    world_init(&w, 4, FEDL_TRUST_CURIOUS, 16, 82);
+    world_set_cache(&w, 3);
+    round_with(&w, 1, 1, 1);
+    fedli_epoch_key_make(&w.crypto, &w.devices[2].epoch, w.fleet_id, w.devices[2].id, WORLD_TASK, 1,
+                         w.plan.secagg.epoch_rounds, w.devices[2].id_secret, secret);
+    memset(w.devices[2].cache, 0, 3 * sizeof *w.devices[2].cache);
+    round_with(&w, 2, 1, 1);
+    world_deinit(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +284,7 @@ int main(void)
         cmocka_unit_test(every_cut_is_the_same),
         cmocka_unit_test(cached_pairs_spare_certificates),
         cmocka_unit_test(cached_pairs_are_the_same),
+        cmocka_unit_test(cached_pairs_are_of_one_key),
         cmocka_unit_test(cached_pairs_expire_with_their_certificate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

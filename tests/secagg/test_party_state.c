@@ -144,6 +144,45 @@ static void noise_key_is_the_attempts(void **state)
     world_deinit(&w);
 }
 
+static bool holds(const world *w, const uint8_t secret[32])
+{
+    const uint8_t *block = w->devices[0].block;
+    for (size_t i = 0; i + 32 <= fedli_party_size(&w->plan); i++) {
+        if (memcmp(block + i, secret, 32) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A secret lies in the block only as long as a step still needs it. */
+static void secrets_go_with_their_last_use(void **state)
+{
+    (void)state;
+    world w;
+    make(&w, 3);
+    const world_device *device = &w.devices[0];
+    fedli_attempt_secrets secrets;
+    uint8_t self[32];
+    fedli_attempt_secrets_derive(&w.crypto, &secrets, device->setup.secret);
+    assert_true(holds(&w, device->setup.secret));
+    w.devices[0].lost_at_vector = true;
+    world_to_shares(&w);
+    fedli_self_seed(&w.crypto, self, secrets.b, w.toy.rb);
+    assert_false(holds(&w, device->setup.secret));
+    assert_false(holds(&w, secrets.b));
+    assert_false(holds(&w, secrets.d));
+    assert_false(holds(&w, secrets.coefficient_key));
+    assert_true(holds(&w, self));
+    assert_true(holds(&w, secrets.noise_key));
+    w.devices[0].lost_at_vector = false;
+    world_pump_all(&w);
+    assert_int_equal(fedli_party_item(&device->party), FEDL_ITEM_SURVIVORS);
+    assert_false(holds(&w, self));
+    assert_false(holds(&w, secrets.noise_key));
+    world_deinit(&w);
+}
+
 /* ---- restore ---- */
 
 static fedl_status restore(world_device *device, void *block, size_t size)
@@ -286,6 +325,7 @@ int main(void)
         cmocka_unit_test(begin_names_what_is_wrong),
         cmocka_unit_test(ready_is_the_documented_layout),
         cmocka_unit_test(noise_key_is_the_attempts),
+        cmocka_unit_test(secrets_go_with_their_last_use),
         cmocka_unit_test(a_damaged_party_is_not_restored),
         cmocka_unit_test(a_party_of_something_else_is_not_restored),
         cmocka_unit_test(a_copy_sends_the_same_vector),
