@@ -61,6 +61,7 @@ void fedli_item_on_put(fedli_coord_state *c, uint32_t slot, const fedl_message_p
                        d->record.noise_public, put->item, put->offset, put->total_bytes,
                        put->payload, &message.u.accepted.next_offset, &message.u.accepted.complete);
     if (answer == FEDL_GROUP_OK) {
+        t->metrics.bytes_up += put->payload.size;
         fedli_outbox_reply(c, slot, &message);
     } else {
         reject(c, slot, answer);

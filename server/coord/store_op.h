@@ -61,7 +61,7 @@ typedef struct fedl_model_record {
 typedef struct fedl_round_metrics {
     uint32_t report_count;
     uint64_t tail[FEDL_TAIL_WORDS];
-    uint64_t bytes_up; /* vector bytes received for this attempt, before framing */
+    uint64_t bytes_up; /* bytes of vectors and items received for this attempt, before framing */
     uint64_t bytes_down;
     uint64_t duration_ms; /* from choosing devices to commit */
 } fedl_round_metrics;

@@ -290,7 +290,7 @@ static const uint8_t *share_from(const toy_server *toy, uint32_t holder, uint32_
 
 bool toy_open_secret(const toy_server *toy, uint8_t secret[32], uint32_t position, uint32_t kind)
 {
-    uint8_t xs[FEDL_NEIGHBOURS_MAX];
+    uint8_t xs[FEDL_NEIGHBOURS_MAX] = {0};
     const uint8_t *found[FEDL_NEIGHBOURS_MAX];
     uint8_t weights[FEDL_NEIGHBOURS_MAX];
     uint32_t count = 0;
