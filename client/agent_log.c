@@ -184,6 +184,21 @@ static void print_json(const agent_log *log, const fedl_client_action *a)
     }
 }
 
+static void print_refused(FILE *out, const fedl_client_action *a)
+{
+    (void)fprintf(out, "task %u, round %u: not done: %s%s", a->task_id, a->round,
+                  a->refusal != FEDL_REFUSAL_NONE ? fedl_refusal_text(a->refusal)
+                                                  : fedl_status_text(a->status),
+                  a->refusal == FEDL_REFUSAL_PLAIN ? " (--allow-plain would take it)" : "");
+    if (a->accused != 0) {
+        (void)fprintf(out, " (device %u)", a->accused);
+    }
+    if (a->text != NULL) {
+        (void)fprintf(out, ": %s", a->text);
+    }
+    (void)fprintf(out, "; asking again in %.1f s", (double)a->a / 1000.0);
+}
+
 static void print_text(const agent_log *log, const fedl_client_action *a)
 {
     FILE *out = log->out;
@@ -210,14 +225,7 @@ static void print_text(const agent_log *log, const fedl_client_action *a)
                       a->attempt > 1 ? " (the round is tried again)" : "");
         return;
     case FEDL_CLIENT_LOG_TASK_REFUSED:
-        (void)fprintf(out, "task %u, round %u: not done: %s%s", a->task_id, a->round,
-                      a->refusal != FEDL_REFUSAL_NONE ? fedl_refusal_text(a->refusal)
-                                                      : fedl_status_text(a->status),
-                      a->refusal == FEDL_REFUSAL_PLAIN ? " (--allow-plain would take it)" : "");
-        if (a->accused != 0) {
-            (void)fprintf(out, " (device %u)", a->accused);
-        }
-        (void)fprintf(out, "; asking again in %.1f s", seconds);
+        print_refused(out, a);
         return;
     case FEDL_CLIENT_LOG_MODEL_FETCHED:
         (void)fprintf(out, "model version %llu fetched and verified, %llu bytes",

@@ -228,6 +228,7 @@ static void charges_add_up_and_never_fall(void **state)
     assert_false(fedli_progress_affords(&p, 7, 0, 7));
     assert_true(fedli_progress_affords(&p, 7, UINT64_MAX - 8u, UINT64_MAX));
     assert_false(fedli_progress_affords(&p, 7, UINT64_MAX - 7u, UINT64_MAX));
+    assert_false(fedli_progress_affords(&p, 8, UINT64_MAX, UINT64_MAX)); /* has no bound */
     fedli_progress_open(&p, 7, 2, 1, UINT64_MAX);
     assert_true(p.tasks[0].rho_spent == UINT64_MAX); /* not 7 */
 }

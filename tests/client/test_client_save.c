@@ -19,6 +19,13 @@ static void put_away(world *w)
     assert_in_range(size, 1, SAVED_MAX);
     assert_int_equal(fedl_client_save(&w->client, saved, size, &saved_size), FEDL_OK);
     assert_int_equal(saved_size, size);
+    const fedli_client_group *g = &w->client.state->group;
+    for (size_t at = 0; at < g->block_bytes; at++) {
+        assert_int_equal(((const uint8_t *)g->block)[at], 0);
+    }
+    for (uint32_t i = 0; i < g->cache_count; i++) {
+        assert_int_equal(g->cache[i].device_id, 0);
+    }
 }
 
 /* Everything of the old machine is gone, and what was on its way to it. */

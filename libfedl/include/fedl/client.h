@@ -209,7 +209,8 @@ typedef struct fedl_client_action {
     uint32_t accused;                  /* LOG TASK_REFUSED: device that broke it, or 0 */
     uint64_t a;                        /* LOG */
     uint64_t b;                        /* LOG */
-    const char *text;                  /* LOG REJECTED: the server's text, printable, or NULL */
+    const char *text; /* LOG REJECTED: the server's text, printable; TASK_REFUSED: advice;
+                         or NULL */
 } fedl_client_action;
 
 typedef struct fedl_client_actions {

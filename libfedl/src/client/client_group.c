@@ -87,11 +87,11 @@ void fedli_client_group_end(fedli_client_state *c)
 
 /* ---- privacy ---- */
 
-/* What this attempt costs. Plans with noise are refused until the device can make it. */
+/* What an attempt costs. The policy was met, so the plan's cohort and γ are not weaker than the
+ * site's. */
 static uint64_t charge_of(const fedl_plan *plan)
 {
-    (void)plan;
-    return 0;
+    return fedl_privacy_charge(plan, plan->secagg.min_cohort, plan->secagg.gamma_permille);
 }
 
 static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)

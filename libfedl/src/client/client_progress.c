@@ -125,7 +125,8 @@ bool fedli_progress_affords(const fedl_client_progress *progress, uint32_t task_
 {
     const fedl_client_accepted *task = find(progress, task_id);
     const uint64_t spent = task == NULL ? 0 : task->rho_spent;
-    return charge <= budget && spent <= budget - charge;
+    /* The largest charge says that nothing bounds it. */
+    return charge != UINT64_MAX && charge <= budget && spent <= budget - charge;
 }
 
 void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint32_t round,

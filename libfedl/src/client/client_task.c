@@ -232,6 +232,8 @@ static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
     }
     if (!c->cfg.identity.has_cert) {
         fedli_client_task_decline(c, FEDL_REFUSAL_CERTIFICATE, c->cfg.identity.device_id);
+        c->actions->items[c->actions->count - 1u].text =
+            "this device joined before masking existed: let it leave and join again";
         return false;
     }
     const fedl_refusal reused = fedli_client_group_check(c, offered);
