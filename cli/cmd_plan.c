@@ -37,6 +37,10 @@ static cJSON *json_of(const checked_plan *plan)
     (void)cJSON_AddNumberToObject(json, "model_bytes", (double)r->model_bytes);
     (void)cJSON_AddNumberToObject(json, "vector_bytes", (double)r->vector_bytes);
     (void)cJSON_AddNumberToObject(json, "server_bytes", (double)plan->server_bytes);
+    (void)cJSON_AddBoolToObject(json, "devices_take_part", r->usual_refusal == FEDL_REFUSAL_NONE);
+    if (r->usual_refusal != FEDL_REFUSAL_NONE) {
+        (void)cJSON_AddStringToObject(json, "devices_refuse", fedl_refusal_text(r->usual_refusal));
+    }
     if (r->masked) {
         (void)cJSON_AddStringToObject(json, "trust",
                                       secagg->trust == FEDL_TRUST_ACTIVE ? "active" : "curious");

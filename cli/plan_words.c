@@ -165,6 +165,12 @@ void fedl_plan_words(const fedl_task_config *config, const fedl_plan_report *r,
     line("range", "a coordinate may move %.3g either way a round (%u steps of 2^%d)",
          ldexp(r->q_max, config->plan.update.update_exp), r->q_max, config->plan.update.update_exp);
     words_of_privacy(config, r);
+    if (r->usual_refusal == FEDL_REFUSAL_NONE) {
+        line("devices", "take part unless their owners set a stricter policy");
+    } else {
+        line("devices", "refuse unless their owners allow it: %s",
+             fedl_refusal_text(r->usual_refusal));
+    }
     words_of_trust(config, r);
     words_of_advice(config, r);
 }

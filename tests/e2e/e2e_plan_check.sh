@@ -18,6 +18,8 @@ is() { # FIELD VALUE OVERRIDE…
 is safe true aggregation.mode=plain
 is aggregation plain aggregation.mode=plain
 is vector_bytes 101888 aggregation.mode=plain
+is devices_take_part false aggregation.mode=plain
+is devices_take_part true aggregation.mode=masked
 masked="aggregation.mode=masked aggregation.w_max=1 aggregation.w_unit=0 aggregation.ring_bits=32"
 # shellcheck disable=SC2086
 {

@@ -131,6 +131,20 @@ static void a_plain_plan_has_no_graph(void **state)
     assert_true(report.rho_round == 0);
 }
 
+/* The policy of a device whose owner set nothing: masked, min_cohort 5, gamma 10 %. */
+static void devices_have_the_last_word(void **state)
+{
+    (void)state;
+    make(10, "", "mode = masked");
+    assert_int_equal(report.usual_refusal, FEDL_REFUSAL_NONE);
+    make(10, "", "mode = plain");
+    assert_int_equal(report.usual_refusal, FEDL_REFUSAL_PLAIN);
+    make(4, "", "mode = masked");
+    assert_int_equal(report.usual_refusal, FEDL_REFUSAL_POLICY_COHORT);
+    make(10, "", "mode = masked\ngamma = 9.9%");
+    assert_int_equal(report.usual_refusal, FEDL_REFUSAL_POLICY_GAMMA);
+}
+
 /* n_eff = 5 − 1; s·C = 4 · 2^11; d = 15; σ = 200. */
 static void privacy_adds_up(void **state)
 {
@@ -157,6 +171,7 @@ int main(void)
         cmocka_unit_test(rings),
         cmocka_unit_test(bytes_are_those_of_the_items),
         cmocka_unit_test(a_plain_plan_has_no_graph),
+        cmocka_unit_test(devices_have_the_last_word),
         cmocka_unit_test(privacy_adds_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "planner/plan_report.h"
 
+#include "client/client_state.h"
 #include "planner/accountant.h"
 #include "planner/finder.h"
 #include "secagg/item.h"
@@ -98,6 +99,9 @@ void fedl_plan_report_make(fedl_plan_report *report, const fedl_plan *plan,
     report->q_max = fedl_update_q_max(&plan->update);
     report->model_bytes = fedl_container_size(&plan->model);
     report->vector_bytes = fedl_update_vector_size(&plan->update, report->parameter_count);
+    fedl_site_policy usual;
+    fedl_site_policy_default(&usual);
+    report->usual_refusal = fedli_policy_check(&usual, plan);
     report->masked = plan->aggregation != FEDL_AGGREGATION_PLAIN;
     if (report->masked) {
         if (report->cohort_min < plan->secagg.min_cohort) {

@@ -41,6 +41,9 @@ typedef struct fedl_plan_report {
     uint32_t signature_count; /* Ed25519 checks per epoch_rounds rounds */
     uint64_t mask_bytes;      /* keystream per round */
 
+    /* What a device whose owner set nothing says to the plan; NONE: it takes part. */
+    fedl_refusal usual_refusal;
+
     /* With privacy; ρ as it is charged. */
     double rho_round;
     double epsilon_round;
