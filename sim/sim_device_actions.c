@@ -74,7 +74,7 @@ static fedl_status keep(fedl_sim_world *world, fedli_sim_device *device,
 }
 
 /* A client's log lines say in which phase it is; that is all a host can see of an encrypted
- * protocol. */
+ * protocol. The steps of a masked round are too fine for that: see fedli_sim_step_of(). */
 static void note_log(fedl_sim_world *world, fedli_sim_device *device,
                      const fedl_client_action *action)
 {
@@ -83,7 +83,9 @@ static void note_log(fedl_sim_world *world, fedli_sim_device *device,
         device->attempt = action->attempt;
         fedli_sim_enter_phase(world, device, FEDL_SIM_FETCH);
     } else if (action->log_kind == FEDL_CLIENT_LOG_TRAINED) {
-        fedli_sim_enter_phase(world, device, FEDL_SIM_UPLOAD);
+        if (world->cfg.task->plan.aggregation == FEDL_AGGREGATION_PLAIN) {
+            fedli_sim_enter_phase(world, device, FEDL_SIM_UPLOAD);
+        }
     } else if (action->log_kind == FEDL_CLIENT_LOG_UPLOADED ||
                action->log_kind == FEDL_CLIENT_LOG_REJECTED ||
                action->log_kind == FEDL_CLIENT_LOG_TASK_REFUSED) {
@@ -120,8 +122,9 @@ fedl_status fedli_sim_device_cut(fedl_sim_world *world, fedli_sim_device *device
 static fedl_status send_or_cut(fedl_sim_world *world, fedli_sim_device *device, fedl_bytes bytes,
                                bool *off)
 {
-    if (device->phase == FEDL_SIM_CHECKIN) {
-        fedli_sim_enter_phase(world, device, FEDL_SIM_CHECKIN); /* drawn for every request */
+    const fedl_sim_phase phase = fedli_sim_step_of(device);
+    if (phase == FEDL_SIM_CHECKIN || phase != device->phase) {
+        fedli_sim_enter_phase(world, device, phase); /* CHECKIN: drawn for every request */
     }
     const uint32_t cut_after = device->cut_after;
     fedl_status status = FEDL_OK;

@@ -172,7 +172,14 @@ void fedli_sim_enter_phase(fedl_sim_world *world, fedli_sim_device *device, fedl
     device->phase = phase;
     device->cut_after = UINT32_MAX;
     /* A token works once: a device that loses its power while it joins would never come back. */
-    if (!device->joining && draw(&device->net_rng, world->cfg.net.drop[phase])) {
-        device->cut_after = phase == FEDL_SIM_TRAIN ? 0 : fedli_rng_below(&device->net_rng, 2);
+    if (device->joining) {
+        return;
+    }
+    if (draw(&device->net_rng, world->cfg.net.drop[phase])) {
+        const bool first = phase == FEDL_SIM_TRAIN || phase >= FEDL_SIM_READY;
+        device->cut_after = first ? 0 : fedli_rng_below(&device->net_rng, 2);
+    } else if (phase == FEDL_SIM_MASKED &&
+               draw(&device->net_rng, world->cfg.net.drop[FEDL_SIM_UPLOAD])) {
+        device->cut_after = fedli_rng_below(&device->net_rng, 2);
     }
 }

@@ -27,6 +27,11 @@ typedef enum option_id {
     OPTION_DROP_FETCH,
     OPTION_DROP_TRAIN,
     OPTION_DROP_UPLOAD,
+    OPTION_DROP_READY,
+    OPTION_DROP_SHARES,
+    OPTION_DROP_MASKED,
+    OPTION_DROP_CONFIRM,
+    OPTION_DROP_UNMASK,
     OPTION_AWAY,
     OPTION_SERVER_CRASH,
     OPTION_HELP,
@@ -52,6 +57,11 @@ static const struct option option_list[] = {
     {"drop-fetch", required_argument, NULL, OPTION_DROP_FETCH},
     {"drop-train", required_argument, NULL, OPTION_DROP_TRAIN},
     {"drop-upload", required_argument, NULL, OPTION_DROP_UPLOAD},
+    {"drop-ready", required_argument, NULL, OPTION_DROP_READY},
+    {"drop-shares", required_argument, NULL, OPTION_DROP_SHARES},
+    {"drop-masked", required_argument, NULL, OPTION_DROP_MASKED},
+    {"drop-confirm", required_argument, NULL, OPTION_DROP_CONFIRM},
+    {"drop-unmask", required_argument, NULL, OPTION_DROP_UNMASK},
     {"away", required_argument, NULL, OPTION_AWAY},
     {"server-crash", required_argument, NULL, OPTION_SERVER_CRASH},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -187,9 +197,18 @@ static bool apply_text(fedl_sim_options *options, int id, const char *value)
     }
 }
 
+/* The options that cut a device's power, in the order of the phases. */
+static bool is_drop(int id)
+{
+    return id >= OPTION_DROP_CHECKIN && id <= OPTION_DROP_UNMASK;
+}
+
 static fedl_status apply(fedl_sim_options *options, int id, const char *value)
 {
     fedl_sim_net *net = &options->net;
+    if (is_drop(id)) {
+        return parse_probability(&net->drop[FEDL_SIM_CHECKIN + (id - OPTION_DROP_CHECKIN)], value);
+    }
     switch (id) {
     case OPTION_SET:
         return add_override(options, value);
@@ -208,14 +227,6 @@ static fedl_status apply(fedl_sim_options *options, int id, const char *value)
         return parse_probability(&net->loss, value);
     case OPTION_DUPLICATE:
         return parse_probability(&net->duplicate, value);
-    case OPTION_DROP_CHECKIN:
-        return parse_probability(&net->drop[FEDL_SIM_CHECKIN], value);
-    case OPTION_DROP_FETCH:
-        return parse_probability(&net->drop[FEDL_SIM_FETCH], value);
-    case OPTION_DROP_TRAIN:
-        return parse_probability(&net->drop[FEDL_SIM_TRAIN], value);
-    case OPTION_DROP_UPLOAD:
-        return parse_probability(&net->drop[FEDL_SIM_UPLOAD], value);
     case OPTION_SERVER_CRASH:
         return parse_probability(&net->server_crash, value);
     case OPTION_AWAY: {

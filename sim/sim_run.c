@@ -112,6 +112,11 @@ static fedl_status write_json(const char *path, const fedl_sim_monitor *monitor,
     fedl_sim_json_string(&json, "model_digest", digest);
     fedl_sim_json_count(&json, "aborted_attempts", totals->aborted_attempts);
     fedl_sim_json_count(&json, "burnt_rounds", totals->burnt_rounds);
+    char reasons[FEDL_SIM_TEXT_BYTES];
+    fedl_sim_reasons_text(totals, reasons);
+    fedl_sim_json_string(&json, "failures", reasons);
+    fedl_sim_json_count(&json, "fewest_reports", totals->fewest_reports);
+    fedl_sim_json_count(&json, "most_reports", totals->most_reports);
     fedl_sim_json_count(&json, "dropouts", totals->dropouts);
     fedl_sim_json_count(&json, "messages_lost", totals->messages_lost);
     fedl_sim_json_count(&json, "server_crashes", totals->server_crashes);

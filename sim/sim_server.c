@@ -137,6 +137,24 @@ static fedl_status step(fedl_sim_world *world, fedl_event *event)
     return status == FEDL_OK ? push_tick(world) : status;
 }
 
+/* Adds one to the reason; those beyond the last place are only in the sums. */
+static void note_reason(fedl_sim_totals *totals, const char *text, bool burnt)
+{
+    uint32_t i = 0;
+    text = text == NULL ? "no reason given" : text;
+    while (i < totals->reason_count &&
+           (totals->reasons[i].burnt != burnt || strcmp(totals->reasons[i].text, text) != 0)) {
+        i++;
+    }
+    if (i == FEDL_SIM_REASONS_MAX) {
+        return;
+    }
+    totals->reason_count += i == totals->reason_count ? 1u : 0u;
+    totals->reasons[i].text = text;
+    totals->reasons[i].burnt = burnt;
+    totals->reasons[i].count++;
+}
+
 /* Counted when it is durable, not when the coordinator says so: it may die in between. */
 static void note_durable(fedl_sim_world *world, const fedl_store_op *op)
 {
@@ -144,12 +162,20 @@ static void note_durable(fedl_sim_world *world, const fedl_store_op *op)
     if (op->kind == FEDL_STORE_COMMIT) {
         totals->rounds++;
         totals->client_updates += op->member_count;
+        if (totals->fewest_reports == 0 || op->member_count < totals->fewest_reports) {
+            totals->fewest_reports = op->member_count;
+        }
+        if (op->member_count > totals->most_reports) {
+            totals->most_reports = op->member_count;
+        }
         world->progress_ns = world->now_ns;
     } else if (op->kind == FEDL_STORE_ROUND_ABORT) {
         totals->aborted_attempts++;
+        note_reason(totals, op->text, false);
         world->progress_ns = world->now_ns;
     } else if (op->kind == FEDL_STORE_ROUND_BURN) {
         totals->burnt_rounds++;
+        note_reason(totals, op->text, true);
         world->progress_ns = world->now_ns;
     }
     if (op->kind == FEDL_STORE_COMMIT || op->kind == FEDL_STORE_TASK_ADD) {

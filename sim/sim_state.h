@@ -138,6 +138,11 @@ FEDL_NODISCARD fedl_status fedli_sim_device_start(fedl_sim_world *world, fedli_s
 /** Handles a FEDL_SIM_CLIENT_* event. */
 FEDL_NODISCARD fedl_status fedli_sim_device_event(fedl_sim_world *world, fedl_sim_event *event);
 
+/* sim_step.c */
+
+/** The phase of the request that the device is about to send. */
+fedl_sim_phase fedli_sim_step_of(const fedli_sim_device *device);
+
 /* sim_device_actions.c */
 
 /** Executes what a client wants; *off = true: the power was cut, forget the remaining actions. */

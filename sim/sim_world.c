@@ -189,6 +189,19 @@ void fedl_sim_world_totals(const fedl_sim_world *world, fedl_sim_totals *totals)
     totals->virtual_ns = world->now_ns;
 }
 
+void fedl_sim_reasons_text(const fedl_sim_totals *totals, char text[FEDL_SIM_TEXT_BYTES])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < totals->reason_count && used < FEDL_SIM_TEXT_BYTES; i++) {
+        const fedl_sim_reason *reason = &totals->reasons[i];
+        const int more =
+            snprintf(text + used, FEDL_SIM_TEXT_BYTES - used, "%s%s%s %u", i == 0 ? "" : ", ",
+                     reason->burnt ? "burnt: " : "", reason->text, reason->count);
+        used += more < 0 ? 0 : (size_t)more;
+    }
+}
+
 struct fedl_sim_pool *fedl_sim_world_pool(fedl_sim_world *world)
 {
     return world->pool;

@@ -39,8 +39,16 @@ typedef enum fedl_sim_phase {
     FEDL_SIM_FETCH = 2,
     FEDL_SIM_TRAIN = 3,
     FEDL_SIM_UPLOAD = 4,
+    /* Masked rounds only; the vector itself is sent in MASKED. */
+    FEDL_SIM_READY = 5,   /* says that it is there, reads the roster */
+    FEDL_SIM_SHARES = 6,  /* hands out its shares, waits for those of others */
+    FEDL_SIM_MASKED = 7,  /* sends the masked vector */
+    FEDL_SIM_CONFIRM = 8, /* trust = active: confirms the survivors */
+    FEDL_SIM_UNMASK = 9,  /* waits for the survivors, gives its shares of their masks */
 } fedl_sim_phase;
-#define FEDL_SIM_PHASE_COUNT 4u
+#define FEDL_SIM_PHASE_COUNT 9u
+/* Different reasons for failed attempts that a world keeps apart. */
+#define FEDL_SIM_REASONS_MAX 12u
 
 /* Each probability is 0 … 1. */
 typedef struct fedl_sim_net {
@@ -49,7 +57,10 @@ typedef struct fedl_sim_net {
     double loss;      /* a message vanishes, in either direction */
     double duplicate; /* a request reaches the server twice */
     /* Power cut: the device loses everything but its identity and its progress, and comes back
-     * after away_ms. CHECKIN: per request; the others: once per attempt. Index: phase. */
+     * after away_ms. CHECKIN: per request; the others: once per attempt. FETCH and UPLOAD (which in
+     * a masked round strikes in MASKED) cut before or after the first message; READY, SHARES,
+     * MASKED, CONFIRM and UNMASK cut just before the message of that name, because a device that
+     * vanishes after it is the same as one that vanishes before the next. Index: phase. */
     double drop[FEDL_SIM_PHASE_COUNT + 1];
     uint32_t away_ms;
     /* The server's process dies, per write, just before or just after it became durable; it comes
@@ -105,6 +116,13 @@ typedef enum fedl_sim_outcome {
     FEDL_SIM_STALLED = 4, /* nothing more happens, or no round ended for a virtual month */
 } fedl_sim_outcome;
 
+/* Why attempts failed: as the coordinator says it. */
+typedef struct fedl_sim_reason {
+    const char *text; /* static storage */
+    bool burnt;       /* the round with it; otherwise the attempt alone */
+    uint32_t count;
+} fedl_sim_reason;
+
 typedef struct fedl_sim_totals {
     fedl_instant_ns virtual_ns;
     uint64_t events;
@@ -114,6 +132,10 @@ typedef struct fedl_sim_totals {
     uint32_t rounds;         /* committed */
     uint32_t aborted_attempts;
     uint32_t burnt_rounds;
+    uint32_t fewest_reports; /* in a committed round; 0 before the first */
+    uint32_t most_reports;
+    uint32_t reason_count;
+    fedl_sim_reason reasons[FEDL_SIM_REASONS_MAX]; /* in the order of their first time */
     uint32_t dropouts;
     uint32_t messages_lost;
     uint32_t server_crashes;
@@ -138,6 +160,8 @@ FEDL_NODISCARD fedl_status fedl_sim_world_create(fedl_sim_world **world, const f
 FEDL_NODISCARD fedl_status fedl_sim_world_run(fedl_sim_world *world, fedl_sim_outcome *outcome,
                                               char text[FEDL_SIM_TEXT_BYTES]);
 void fedl_sim_world_totals(const fedl_sim_world *world, fedl_sim_totals *totals);
+/** "too few vectors 3, burnt: too few shares came 1"; empty: nothing failed. */
+void fedl_sim_reasons_text(const fedl_sim_totals *totals, char text[FEDL_SIM_TEXT_BYTES]);
 /** The pool, for other work between events (evaluation). */
 struct fedl_sim_pool *fedl_sim_world_pool(fedl_sim_world *world);
 /** Waits for running jobs, frees everything. NULL is allowed. */

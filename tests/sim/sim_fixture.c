@@ -4,8 +4,8 @@
 
 #include "cmocka_all.h"
 
-#include "agg/agg.h"
 #include "base/rng.h"
+#include "sim_oracle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,105 +133,20 @@ fedl_sim_config sim_fixture_config(const sim_fixture *fixture)
 /* ---- the oracle ---- */
 
 typedef struct oracle {
-    const fedl_sim_config *cfg;
+    fedl_sim_oracle sums;
     sim_result result;
-    void *master_block;
-    fedl_master master;
-    uint8_t *container; /* of the round under way */
-    size_t container_bytes;
 } oracle;
-
-/* The vector of one device, from scratch. */
-static void add_member(const oracle *o, fedl_accum *accum, uint32_t round, uint32_t device_id)
-{
-    const fedl_plan *plan = &o->cfg->task->plan;
-    const fedl_partition *part = o->cfg->partition;
-    const uint32_t first = part->first[device_id - 1];
-    fedl_view train_view;
-    fedl_view eval_view;
-    assert_int_equal(fedl_view_split(&train_view, &eval_view, o->cfg->table, part->rows + first,
-                                     part->first[device_id] - first, plan->run_seed, device_id,
-                                     plan->holdout_permille),
-                     FEDL_OK);
-    const fedl_sample_source train_rows = fedl_view_source(&train_view);
-    const fedl_sample_source eval_rows = fedl_view_source(&eval_view);
-    const fedl_model_config model_cfg = {.spec = plan->model,
-                                         .batch_rows_max = plan->train.batch_rows};
-    const size_t bytes = fedl_model_size(&model_cfg);
-    void *block = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    const fedl_bytes container = fedl_bytes_of(o->container, o->container_bytes);
-    fedl_model model;
-    assert_int_equal(fedl_model_init(&model, &model_cfg, block, bytes), FEDL_OK);
-    assert_int_equal(fedl_model_load(&model, container), FEDL_OK);
-    fedl_eval_stats eval = {0};
-    assert_int_equal(fedl_model_evaluate(&model, &eval, &eval_rows, 0, eval_rows.row_count),
-                     FEDL_OK);
-    const fedl_train_seed seed = {plan->run_seed, round, device_id};
-    fedl_trainer trainer;
-    bool done = false;
-    assert_int_equal(
-        fedl_trainer_begin(&trainer, &model, &train_rows, container, &plan->train, &seed), FEDL_OK);
-    while (!done) {
-        assert_int_equal(fedl_trainer_step(&trainer, &done), FEDL_OK);
-    }
-    fedl_update update;
-    assert_int_equal(fedl_update_begin(&update, &model, container, &plan->update, &seed,
-                                       train_rows.row_count, fedl_trainer_stats(&trainer), &eval),
-                     FEDL_OK);
-    const size_t size =
-        fedl_update_vector_size(&plan->update, fedl_model_parameter_count(&plan->model));
-    uint8_t *vector = malloc(size);
-    assert_int_equal(fedl_update_read(&update, vector, 0, size), FEDL_OK);
-    assert_int_equal(fedl_accum_add(accum, fedl_bytes_of(vector, size)), FEDL_OK);
-    free(vector);
-    free(block);
-}
-
-static void check_commit(oracle *o, const fedl_store_op *op)
-{
-    const fedl_task_config *task = o->cfg->task;
-    const uint32_t parameters = fedl_model_parameter_count(&task->plan.model);
-    const size_t bytes = fedl_accum_size(&task->plan.update, parameters);
-    void *block = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    fedl_accum accum;
-    assert_int_equal(fedl_accum_init(&accum, &task->plan.update, parameters, block, bytes),
-                     FEDL_OK);
-    for (uint32_t i = 0; i < op->member_count; i++) {
-        assert_true(i == 0 || op->members[i] > op->members[i - 1]);
-        add_member(o, &accum, op->round, op->members[i]);
-    }
-    assert_int_equal(op->metrics.report_count, op->member_count);
-    assert_memory_equal(op->metrics.tail, accum.tail, sizeof accum.tail);
-    const fedl_agg_config agg = {.kind = (fedl_agg_kind)task->round.agg_kind,
-                                 .server_lr_q16 = task->round.server_lr_q16,
-                                 .update_exp = task->plan.update.update_exp};
-    assert_int_equal(fedl_agg_find(agg.kind)->apply(&agg, &o->master, NULL, &accum), FEDL_OK);
-    assert_memory_equal(op->model.master_words, o->master.words,
-                        parameters * sizeof o->master.words[0]);
-    assert_int_equal(fedl_master_export_container(&o->master, o->container, o->container_bytes),
-                     FEDL_OK);
-    assert_int_equal(op->model.container.size, o->container_bytes);
-    assert_memory_equal(op->model.container.data, o->container, o->container_bytes);
-    free(block);
-}
 
 static void on_stored(void *context, fedl_instant_ns now_ns, const fedl_store_op *op)
 {
     (void)now_ns;
     oracle *o = context;
-    if (op->kind == FEDL_STORE_TASK_ADD) {
-        const fedl_model_spec *spec = &o->cfg->task->plan.model;
-        const size_t bytes = fedl_master_size(spec);
-        o->container_bytes = op->model.container.size;
-        o->container = malloc(o->container_bytes);
-        memcpy(o->container, op->model.container.data, o->container_bytes);
-        o->master_block = aligned_alloc(64, (bytes + 63) / 64 * 64);
-        assert_int_equal(fedl_master_init(&o->master, spec, o->master_block, bytes), FEDL_OK);
-        assert_int_equal(fedl_master_load_container(&o->master, op->model.container), FEDL_OK);
-    } else if (op->kind == FEDL_STORE_COMMIT) {
-        assert_int_equal(op->model.version, o->result.checked_rounds + 2u);
-        check_commit(o, op);
-        o->result.checked_rounds++;
+    const fedl_status status = fedl_sim_oracle_stored(&o->sums, op);
+    if (status != FEDL_OK) {
+        fail_msg("round %u, attempt %u: %s", op->round, op->attempt,
+                 o->sums.text != NULL ? o->sums.text : fedl_status_text(status));
+    }
+    if (op->kind == FEDL_STORE_COMMIT) {
         o->result.fewest_reports = op->member_count < o->result.fewest_reports
                                        ? op->member_count
                                        : o->result.fewest_reports;
@@ -250,7 +165,8 @@ static void on_server_log(void *context, fedl_instant_ns now_ns, const fedl_acti
 sim_result sim_fixture_run(const fedl_sim_config *cfg)
 {
     fedl_sim_config own = *cfg;
-    oracle o = {.cfg = &own, .result = {.fewest_reports = UINT32_MAX}};
+    oracle o = {.result = {.fewest_reports = UINT32_MAX}};
+    fedl_sim_oracle_init(&o.sums, &own);
     own.watch.context = &o;
     own.watch.stored = on_stored;
     own.watch.server_log = on_server_log;
@@ -264,8 +180,8 @@ sim_result sim_fixture_run(const fedl_sim_config *cfg)
     }
     fedl_sim_world_totals(world, &o.result.totals);
     fedl_sim_world_destroy(world);
+    o.result.checked_rounds = o.sums.checked_rounds;
     assert_int_equal(o.result.checked_rounds, o.result.totals.rounds);
-    free(o.master_block);
-    free(o.container);
+    fedl_sim_oracle_deinit(&o.sums);
     return o.result;
 }
