@@ -12,6 +12,8 @@
 
 /* Local work between two looks at the cancel flag. */
 #define BATCHES_PER_SLICE 32u
+/* What a device reads of each other in a complete graph, at most: its certificates. */
+#define MASKED_ITEMS_BYTES 320u
 
 static void client_config(const fedl_sim_world *world, const fedli_sim_device *device,
                           fedl_client_config *cfg)
@@ -23,7 +25,15 @@ static void client_config(const fedl_sim_world *world, const fedli_sim_device *d
     const size_t container = fedl_container_size(&plan->model);
     const size_t vector =
         fedl_update_vector_size(&plan->update, fedl_model_parameter_count(&plan->model));
-    const size_t largest = ((container > vector ? container : vector) + 63) / 64 * 64;
+    size_t transfer = container > vector ? container : vector;
+    if (plan->aggregation == FEDL_AGGREGATION_MASKED) {
+        /* The roster and the neighbours' certificates are read within one step_timeout, so a small
+         * model must not make small chunks; what devices have by default is enough. */
+        const size_t items = MASKED_ITEMS_BYTES * (size_t)plan->update.clients_max;
+        const size_t enough = items < cfg->chunk_bytes_max ? items : cfg->chunk_bytes_max;
+        transfer = transfer > enough ? transfer : enough;
+    }
+    const size_t largest = (transfer + 63) / 64 * 64;
     cfg->chunk_bytes_max = largest > FEDLI_CHUNK_BYTES_MAX   ? FEDLI_CHUNK_BYTES_MAX
                            : largest < FEDLI_CHUNK_BYTES_MIN ? FEDLI_CHUNK_BYTES_MIN
                                                              : (uint32_t)largest;

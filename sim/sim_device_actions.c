@@ -111,6 +111,9 @@ fedl_status fedli_sim_device_stop(fedl_sim_world *world, fedli_sim_device *devic
 fedl_status fedli_sim_device_cut(fedl_sim_world *world, fedli_sim_device *device)
 {
     world->totals.dropouts++;
+    if (world->cfg.watch.dropped != NULL) {
+        world->cfg.watch.dropped(world->cfg.watch.context, device->index + 1, device->phase);
+    }
     const fedl_status status = fedli_sim_device_stop(world, device);
     return status == FEDL_OK
                ? fedli_sim_post(world, device, FEDL_SIM_CLIENT_RETURN,

@@ -76,6 +76,8 @@ typedef struct fedl_sim_watch {
                        const fedl_client_action *log);
     /* An op that has become durable. */
     void (*stored)(void *context, fedl_instant_ns now_ns, const fedl_store_op *op);
+    /* A device's power was cut in this phase. */
+    void (*dropped)(void *context, uint32_t device_id, fedl_sim_phase phase);
     /* An adversary on the wire of a device: may change bytes[0 … size) of a request. */
     void (*tamper)(void *context, uint32_t device_id, fedl_sim_phase phase, uint8_t *bytes,
                    size_t size);
