@@ -156,7 +156,7 @@ static void privacy_adds_up(void **state)
     fedl_plan_settle(&config.plan);
     fedl_plan_report_make(&report, &config.plan, &config.round, 1e-6);
     const double sensitivity2 = fedl_zcdp_sensitivity2(8192, 15);
-    const double rho = fedl_zcdp_rho_of_sum(sensitivity2, 4, 40000);
+    const double rho = fedl_zcdp_rho_of_sum(sensitivity2, 3, 40000);
     assert_true(report.rho_round >= rho && report.rho_round < rho * 1.00001);
     assert_true(report.epsilon_round == fedl_zcdp_epsilon(report.rho_round, 1e-6));
     assert_true(report.epsilon_task == fedl_zcdp_epsilon(10 * report.rho_round, 1e-6));

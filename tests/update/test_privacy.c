@@ -101,10 +101,16 @@ static void honest_devices_only_count(void **state)
     (void)state;
     fedl_plan plan = plan_of(FEDL_PRIVACY_DISTRIBUTED);
     const uint64_t bound = fedl_privacy_bound_q16(&plan.update, 16);
-    /* 10 devices, 10 %: one colludes. 5 devices, 10 %: at least one. 20 devices, 33 %: seven. */
+    /* Of 10 devices, 10 %: one colludes. Of 5, 10 %: at least one. Of 20, 33 %: seven. */
+    plan.update.clients_max = 10;
     assert_int_equal(fedl_privacy_charge(&plan, 10, 100), fedl_privacy_rho(bound, 9, 16u << 8));
+    plan.update.clients_max = 5;
     assert_int_equal(fedl_privacy_charge(&plan, 5, 100), fedl_privacy_rho(bound, 4, 16u << 8));
+    plan.update.clients_max = 20;
     assert_int_equal(fedl_privacy_charge(&plan, 20, 330), fedl_privacy_rho(bound, 13, 16u << 8));
+    /* Half of them vanish, none of those that collude: three honest ones are left, not six. */
+    assert_int_equal(fedl_privacy_charge(&plan, 10, 330), fedl_privacy_rho(bound, 3, 16u << 8));
+    assert_int_equal(fedl_privacy_charge(&plan, 7, 330), UINT64_MAX);
     assert_int_equal(fedl_privacy_charge(&plan, 1, 100), UINT64_MAX);
     plan = plan_of(FEDL_PRIVACY_CENTRAL);
     assert_int_equal(fedl_privacy_charge(&plan, 10, 100), fedl_privacy_rho(bound, 1, 16u << 8));

@@ -48,9 +48,9 @@ uint64_t fedl_privacy_bound_q16(const fedl_update_config *cfg, uint32_t paramete
 /** ρ of one sum in FEDL_RHO_ONE units, rounded up; UINT64_MAX when it has no bound. */
 uint64_t fedl_privacy_rho(uint64_t bound_q16, uint32_t n_eff, uint32_t sigma2_q8);
 /**
- * What one attempt costs in FEDL_RHO_ONE units, from the reader's own view of the smallest cohort
- * and of the colluding share of it; 0 without privacy, UINT64_MAX when nobody honest is left. plan
- * was checked.
+ * What one attempt costs in FEDL_RHO_ONE units, from the reader's own view of the smallest sum and
+ * of the share of a cohort that colludes: max(1, ⌈γ·clients_max⌉) of the devices in that sum add no
+ * noise. 0 without privacy, UINT64_MAX when nobody honest is left. plan was checked.
  */
 uint64_t fedl_privacy_charge(const fedl_plan *plan, uint32_t min_cohort, uint32_t gamma_permille);
 

@@ -71,8 +71,10 @@ uint64_t fedl_privacy_charge(const fedl_plan *plan, uint32_t min_cohort, uint32_
     case FEDL_PRIVACY_NONE:
         return 0;
     case FEDL_PRIVACY_DISTRIBUTED: {
-        /* max(1, ⌈γ·n⌉) of a cohort may collude and leave their noise out. */
-        const uint32_t share = (uint32_t)(((uint64_t)gamma_permille * min_cohort + 999u) / 1000u);
+        /* max(1, ⌈γ·n⌉) of a cohort may collude and leave their noise out. All of them may be among
+         * the survivors, so n is the largest cohort, not the smallest. */
+        const uint64_t cohort_max = plan->update.clients_max;
+        const uint32_t share = (uint32_t)((gamma_permille * cohort_max + 999u) / 1000u);
         const uint32_t colluding = share < 1u ? 1u : share;
         honest = min_cohort > colluding ? min_cohort - colluding : 0u;
         break;
