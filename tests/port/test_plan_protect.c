@@ -156,8 +156,6 @@ static void unsafe_plans_are_refused(void **state)
          "'trust' in [aggregation]: expected curious or active, not 'full'"},
         {"9", "epoch_rounds = 1025", FEDL_ERR_RANGE, 15,
          "'epoch_rounds' in [aggregation]: expected a whole number from 1 to 1024, not '1025'"},
-        {"9", "[privacy]\nmode = distributed", FEDL_ERR_FORMAT, 16,
-         "'mode = distributed' in [privacy] is not there yet (see the road map in README.md)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const fedl_status status = parse(cases[i].clients, cases[i].rows);

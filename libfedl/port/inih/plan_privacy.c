@@ -7,9 +7,13 @@
  */
 #include "inih/plan_draft.h"
 #include "planner/accountant.h"
+#include "secagg/params.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#define SIGMA_MAX     256
 #define SIGMA_Q16_MIN (2u << 16) /* below, sums of discrete Gaussians are none */
 
 void plan_privacy_finish(plan_draft *draft)
@@ -41,6 +45,99 @@ static int32_t smallest_exp(uint32_t clip_q16)
         update_exp++;
     }
     return update_exp;
+}
+
+/* 2^b must hold ±4 standard deviations of a coordinate of the sum: n clipped vectors spread over d
+ * coordinates, their rounding and their noise (docs/protocol.md "Differential privacy"). */
+static bool ring_holds(const fedl_plan *plan, uint8_t ring_bits)
+{
+    fedl_update_config update = plan->update;
+    update.ring_bits = ring_bits;
+    const double n = update.clients_max;
+    const double d = fedl_update_word_count(&update, fedl_model_parameter_count(&plan->model));
+    const double clip_steps = ldexp(update.clip_q16, -16 - update.update_exp);
+    const double sigma2 = update.noise_sigma2_q8 / 256.0;
+    const double spread = sqrt(clip_steps * clip_steps * n * n / d + (0.25 + sigma2) * n);
+    return ldexp(1, ring_bits) >= 2 * 4 * spread && fedl_update_q_max(&update) >= 1;
+}
+
+static void check_ring(plan_draft *draft)
+{
+    const fedl_plan *plan = &draft->config->plan;
+    const uint32_t line = plan_line_of(draft, "aggregation", "ring_bits");
+    if (plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED || draft->status != FEDL_OK ||
+        fedl_model_spec_check(&plan->model) != FEDL_OK ||
+        ring_holds(plan, plan->update.ring_bits)) {
+        return;
+    }
+    for (uint8_t bits = 16; bits <= 32; bits = (uint8_t)(bits + 8u)) {
+        if (ring_holds(plan, bits)) {
+            plan_fail(draft, FEDL_ERR_RANGE, line,
+                      "sums of %u clipped and noised updates do not fit ring_bits = %u in "
+                      "[aggregation]; %u would do",
+                      plan->update.clients_max, plan->update.ring_bits, bits);
+            return;
+        }
+    }
+    plan_fail(draft, FEDL_ERR_RANGE, line,
+              "sums of %u clipped and noised updates fit no ring_bits in [aggregation]: use a "
+              "larger update_exp",
+              plan->update.clients_max);
+}
+
+/* The noise with which all rounds would cost the budget, for an error's text: rounded up to a
+ * tenth, and a tenth more. */
+static double sigma_for(const plan_draft *draft, uint64_t charge)
+{
+    const fedl_task_config *config = draft->config;
+    const double factor =
+        (double)charge * config->round.round_count / (double)config->plan.privacy.rho_budget;
+    return ceil(sqrt(factor) * draft->sigma_q16 / 65536.0 * 10) / 10 + 0.1;
+}
+
+/* ε that pays for all rounds, rounded up to three places. */
+static double epsilon_for(const fedl_task_config *config, uint64_t charge)
+{
+    const double rho = fedl_zcdp_from_units(charge) * config->round.round_count;
+    return ceil(fedl_zcdp_epsilon(rho, config->privacy_delta) * 1000 + 1) / 1000;
+}
+
+/* The budget must pay for every round once: devices charge repeated attempts on top. */
+static void check_budget(plan_draft *draft)
+{
+    const fedl_task_config *config = draft->config;
+    const fedl_plan *plan = &config->plan;
+    const uint32_t rounds = config->round.round_count;
+    if (draft->status != FEDL_OK || fedl_model_spec_check(&plan->model) != FEDL_OK) {
+        return;
+    }
+    const uint64_t charge =
+        fedl_privacy_charge(plan, plan->secagg.min_cohort, plan->secagg.gamma_permille);
+    if (charge == UINT64_MAX) {
+        const uint32_t colluding =
+            fedli_colluding(plan->update.clients_max, plan->secagg.gamma_permille);
+        plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "min_cohort"),
+                  "min_cohort in [aggregation] (%u) leaves no noise but that of the %u of %u "
+                  "clients_max that may collude (gamma): use %u",
+                  plan->secagg.min_cohort, colluding, plan->update.clients_max, colluding + 2u);
+        return;
+    }
+    const uint64_t affordable = plan->privacy.rho_budget / charge;
+    if (affordable >= rounds) {
+        return;
+    }
+    char sigma[64] = "";
+    if (sigma_for(draft, charge) <= SIGMA_MAX) {
+        (void)snprintf(sigma, sizeof sigma, " or sigma = %.1f", sigma_for(draft, charge));
+    }
+    char fewer[48] = "";
+    if (affordable > 0) {
+        (void)snprintf(fewer, sizeof fewer, "rounds = %u, ", (uint32_t)affordable);
+    }
+    plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "epsilon"),
+              "epsilon = %g in [privacy] pays for %u rounds, not %u: use %sepsilon = %.3f%s",
+              draft->epsilon, (uint32_t)affordable, rounds, fewer, epsilon_for(config, charge),
+              sigma);
 }
 
 void plan_privacy_check(plan_draft *draft)
@@ -80,4 +177,6 @@ void plan_privacy_check(plan_draft *draft)
                   "clip in [aggregation] is more than 1048576 steps of 2^%d: use update_exp = %d",
                   plan->update.update_exp, smallest);
     }
+    check_ring(draft);
+    check_budget(draft);
 }
