@@ -79,6 +79,7 @@ void fedli_client_group_pause(fedli_client_state *c)
 void fedli_client_group_end(fedli_client_state *c)
 {
     fedli_client_group *g = &c->group;
+    fedli_client_group_unprotect(c);
     if (g->active) {
         fedli_party_end(&g->party);
         g->active = false;
@@ -87,11 +88,18 @@ void fedli_client_group_end(fedli_client_state *c)
 
 /* ---- privacy ---- */
 
-/* What an attempt costs. The policy was met, so the plan's cohort and γ are not weaker than the
- * site's. */
-static uint64_t charge_of(const fedl_plan *plan)
+/* What one attempt costs, as this site reckons. Noise of the server is the server's promise: it
+ * takes nothing from a budget that the device guards itself. */
+static uint64_t charge_of(const fedli_client_state *c, const fedl_plan *plan)
 {
-    return fedl_privacy_charge(plan, plan->secagg.min_cohort, plan->secagg.gamma_permille);
+    const fedl_site_policy *policy = &c->cfg.policy;
+    const fedl_secagg_config *s = &plan->secagg;
+    if (plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED) {
+        return 0;
+    }
+    return fedl_privacy_charge(
+        plan, s->min_cohort > policy->min_cohort ? s->min_cohort : policy->min_cohort,
+        s->gamma_permille > policy->gamma_permille ? s->gamma_permille : policy->gamma_permille);
 }
 
 static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)
@@ -102,6 +110,29 @@ static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)
                : plan->privacy.rho_budget;
 }
 
+static bool affords(const fedli_client_state *c, const fedli_client_task *task)
+{
+    return fedli_progress_affords(&c->cfg.progress, task->task_id, charge_of(c, &task->plan),
+                                  budget_of(c, &task->plan));
+}
+
+/* The attempt's own secret makes the noise: none is used for two sums, and a part of the vector
+ * that is sent again is the same. */
+static fedl_status protect(fedli_client_state *c)
+{
+    if (c->task.plan.update.noise_sigma2_q8 == 0) {
+        return FEDL_OK;
+    }
+    return fedl_update_protect(&c->update, fedli_prg_best()->stream,
+                               fedli_party_noise_key(&c->group.party));
+}
+
+void fedli_client_group_unprotect(fedli_client_state *c)
+{
+    c->update.noised = false;
+    fedli_wipe(c->update.noise_key, sizeof c->update.noise_key);
+}
+
 /* ---- what has to be durable ---- */
 
 static void apply(const fedli_client_state *c, fedl_client_progress *progress)
@@ -110,7 +141,7 @@ static void apply(const fedli_client_state *c, fedl_client_progress *progress)
         fedli_progress_close(progress, c->task.task_id, c->task.round);
     } else {
         fedli_progress_open(progress, c->task.task_id, c->task.round, c->task.attempt,
-                            charge_of(&c->task.plan));
+                            charge_of(c, &c->task.plan));
     }
 }
 
@@ -146,10 +177,7 @@ fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_c
     if (refusal != FEDL_REFUSAL_NONE) {
         return refusal;
     }
-    return fedli_progress_affords(progress, offered->task_id, charge_of(&offered->plan),
-                                  budget_of(c, &offered->plan))
-               ? FEDL_REFUSAL_NONE
-               : FEDL_REFUSAL_BUDGET;
+    return affords(c, offered) ? FEDL_REFUSAL_NONE : FEDL_REFUSAL_BUDGET;
 }
 
 static void fill_setup(fedli_client_state *c)
@@ -233,6 +261,17 @@ void fedli_client_group_offered(fedli_client_state *c, const fedl_manifest *mani
     }
 }
 
+/* The charge is durable: from here on bytes may leave. */
+static void upload(fedli_client_state *c)
+{
+    const fedl_status status = protect(c);
+    if (status != FEDL_OK) {
+        fedli_client_task_refuse(c, status);
+        return;
+    }
+    fedli_client_upload_start(c);
+}
+
 /* What the party wants next becomes the work of the machine. */
 static void advance(fedli_client_state *c)
 {
@@ -248,11 +287,15 @@ static void advance(fedli_client_state *c)
         c->work = FEDLI_WORK_GET;
         return;
     case FEDLI_PARTY_STORE_OPENED:
+        if (!affords(c, &c->task)) { /* an attempt that was resumed under a stricter policy */
+            fedli_client_task_decline(c, FEDL_REFUSAL_BUDGET, 0);
+            return;
+        }
         fedli_client_log(c, FEDL_CLIENT_LOG_COHORT)->a = fedli_party_cohort(&g->party);
         store_progress(c, false);
         return;
     case FEDLI_PARTY_UPLOAD:
-        fedli_client_upload_start(c);
+        upload(c);
         return;
     case FEDLI_PARTY_STORE_CLOSED:
         store_progress(c, true);

@@ -336,6 +336,8 @@ void fedli_client_group_next(fedli_client_state *c);
 void fedli_client_group_stored(fedli_client_state *c, fedl_status status);
 /** Other work begins, or a pause: ends the attempt, unless its last items may be wanted again. */
 void fedli_client_group_pause(fedli_client_state *c);
+/** The vector is with the server: the key of its noise is wiped. */
+void fedli_client_group_unprotect(fedli_client_state *c);
 /** Ends and wipes the attempt, if there is one. */
 void fedli_client_group_end(fedli_client_state *c);
 /** The same, and wipes the pairs. */

@@ -79,6 +79,7 @@ static void upload_complete(fedli_client_state *c)
     c->update_sent = true;
     if (masked) {
         c->group.reported = true;
+        fedli_client_group_unprotect(c);
         fedli_party_uploaded(&c->group.party);
         fedli_client_group_next(c);
         return;
