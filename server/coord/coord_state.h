@@ -261,7 +261,12 @@ void fedli_task_emit_op(fedli_coord_state *c, fedli_task *t);
 void fedli_task_offer(const fedli_task *t, fedl_model_offer *offer);
 fedli_member *fedli_task_member(fedli_task *t, uint32_t device_id);
 
+/* ---- task_check.c ---- */
+/** What a sum of this plan costs in privacy, as the server reckons; 0 without noise. */
+uint64_t fedli_task_charge(const fedl_plan *plan);
+
 /* ---- round.c: the phases ---- */
+/** Begins the next attempt, or completes the task when its privacy budget pays for none. */
 void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t);
 void fedli_round_timer(fedli_coord_state *c, fedli_task *t);
 /** Closes the round when the goal is reached or nobody is left to wait for. */

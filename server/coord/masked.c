@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "base/secret.h"
 #include "coord/coord_state.h"
+#include "update/rotate.h"
 
 #include <string.h>
 
@@ -140,7 +141,7 @@ static void freeze(fedli_coord_state *c, fedli_task *t)
     t->op.share_kinds = m->share_kinds;
     t->op.masked_sum = fedl_bytes_of(t->staging, vector_bytes);
     t->op.group_state = fedl_bytes_of(m->exported, m->exported_bytes);
-    t->op.rho = 0;
+    t->op.rho = fedli_task_charge(&t->plan);
     t->op.text = NULL;
     fedli_task_emit_op(c, t);
 }
@@ -243,12 +244,15 @@ void fedli_masked_computed(fedli_coord_state *c, fedli_task *t)
     const fedl_status imported = fedl_accum_import(
         &t->accum, fedl_bytes_of(t->staging, t->accum.vector_bytes), survivor_count);
     FEDLI_CHECK(imported == FEDL_OK);
-    if (t->plan.privacy.mode == FEDL_PRIVACY_NONE && !fedli_sum_is_sane(t)) {
+    if (!fedli_sum_is_sane(t)) {
         /* A device has lied about its update, and nobody can know which: the sum is worthless. */
         fedli_round_burn(c, t, "the sum is out of range");
         return;
     }
     fedli_excluded_blame(c, t, "sent a wrong share");
+    if (t->plan.update.rotate) {
+        fedl_accum_unrotate(&t->accum, fedli_rotate_seed(t->plan.run_seed, t->round));
+    }
     fedli_publish_commit(c, t);
     fedli_masked_end(c, t);
 }

@@ -12,8 +12,20 @@
 
 #include <string.h>
 
+/* Whether the budget pays for one more sum: what is spent never exceeds it. */
+static bool affords_sum(const fedli_task *t)
+{
+    const uint64_t budget = t->plan.privacy.rho_budget;
+    const uint64_t charge = fedli_task_charge(&t->plan);
+    return charge <= budget && t->rho_spent <= budget - charge;
+}
+
 void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t)
 {
+    if (!affords_sum(t)) {
+        fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, "the privacy budget is spent");
+        return;
+    }
     t->phase = FEDL_PHASE_POOL;
     t->phase_since_ns = c->now_ns;
     t->timer_ns = t->round_config.pool_timeout_ms == 0
@@ -245,7 +257,7 @@ static void state_stored(fedli_coord_state *c, fedli_task *t)
         fedli_outbox_log_task(c, FEDL_LOG_TASK_PAUSED, t)->text = t->op.text;
         break;
     case FEDL_TASK_COMPLETE:
-        (void)fedli_outbox_log_task(c, FEDL_LOG_TASK_COMPLETE, t);
+        fedli_outbox_log_task(c, FEDL_LOG_TASK_COMPLETE, t)->text = t->op.text;
         break;
     }
     fedli_checkin_sweep_request(c); /* who waits for nothing may get a finished model */
@@ -293,6 +305,7 @@ void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
         commit_stored(c, t);
         return;
     case FEDL_STORE_GROUP_COMMIT:
+        t->rho_spent += t->op.rho; /* both below 2^63: the store refuses more */
         fedli_masked_committed(c, t);
         return;
     case FEDL_STORE_ROUND_BURN:

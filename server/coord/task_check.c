@@ -4,7 +4,7 @@
  * here are those of their combination. A masked task that could never make a sum, or none that
  * hides a device, is refused when it is given, not round after round.
  */
-#include "coord/coord.h"
+#include "coord/coord_state.h"
 #include "secagg/params.h"
 
 static fedl_status check_masked(const fedl_plan *plan, const fedl_round_config *round,
@@ -31,6 +31,11 @@ static fedl_status check_masked(const fedl_plan *plan, const fedl_round_config *
     return FEDL_OK;
 }
 
+uint64_t fedli_task_charge(const fedl_plan *plan)
+{
+    return fedl_privacy_charge(plan, plan->secagg.min_cohort, plan->secagg.gamma_permille);
+}
+
 fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config *round,
                                   const char **reason)
 {
@@ -47,9 +52,17 @@ fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config
         text = "this server has no helper";
         status = FEDL_ERR_UNSUPPORTED;
     }
-    if (status == FEDL_OK && plan->privacy.mode != FEDL_PRIVACY_NONE) {
+    if (status == FEDL_OK && plan->privacy.mode == FEDL_PRIVACY_CENTRAL) {
         text = "this server adds no noise";
         status = FEDL_ERR_UNSUPPORTED;
+    }
+    if (status == FEDL_OK && plan->privacy.adaptive_clip) {
+        text = "the clip norm can't follow the devices' norms yet";
+        status = FEDL_ERR_UNSUPPORTED;
+    }
+    if (status == FEDL_OK && fedli_task_charge(plan) > plan->privacy.rho_budget) {
+        text = "the privacy budget pays for no round";
+        status = FEDL_ERR_RANGE;
     }
     if (status == FEDL_OK && plan->aggregation == FEDL_AGGREGATION_MASKED) {
         status = check_masked(plan, round, &text);

@@ -91,7 +91,8 @@ void world_note_log(world *w, const fedl_action *a)
         (void)snprintf(text, sizeof text, "task %u resumed", a->task_id);
         break;
     case FEDL_LOG_TASK_COMPLETE:
-        (void)snprintf(text, sizeof text, "task %u complete", a->task_id);
+        (void)snprintf(text, sizeof text, "task %u complete%s%s", a->task_id,
+                       a->text != NULL ? ": " : "", a->text != NULL ? a->text : "");
         break;
     case FEDL_LOG_STORE_FAILED:
         (void)snprintf(text, sizeof text, "store failed: %s", fedl_status_text(a->status));

@@ -99,6 +99,7 @@ struct world {
     uint64_t store_fail_at;                                  /* this one fails (once), 0 = none */
     uint64_t crash_at;  /* the server dies at this one and starts again, 0 = never … */
     bool crash_applied; /* … after it became durable */
+    bool tells_rows;    /* metrics stand in vectors, though the plan has noise */
     bool check_sums;    /* every commit must be the average of world_vector_of its members */
     uint64_t commit_count;
     uint64_t burn_count;

@@ -235,7 +235,7 @@ static void plans_that_cannot_work_are_refused(void **state)
     plan->secagg.gamma_permille = 100;
     plan->secagg.delta_permille = 200;
     plan->privacy = (fedl_privacy_config){
-        .mode = FEDL_PRIVACY_DISTRIBUTED, .sigma2_q8 = 4096, .rho_budget = FEDL_RHO_ONE};
+        .mode = FEDL_PRIVACY_CENTRAL, .sigma2_q8 = 4096, .rho_budget = FEDL_RHO_ONE};
     plan->update.w_unit = 0;
     plan->update.w_max = 1;
     fedl_plan_settle(plan);
