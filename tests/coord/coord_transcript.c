@@ -32,6 +32,12 @@ static void tell_masked(const fedl_action *a, char *text, size_t size)
     }
 }
 
+static void append_complete(char *text, size_t size, const fedl_action *a)
+{
+    (void)snprintf(text, size, "task %u complete%s%s", a->task_id, a->text != NULL ? ": " : "",
+                   a->text != NULL ? a->text : "");
+}
+
 void world_note_log(world *w, const fedl_action *a)
 {
     char text[200];
@@ -91,8 +97,7 @@ void world_note_log(world *w, const fedl_action *a)
         (void)snprintf(text, sizeof text, "task %u resumed", a->task_id);
         break;
     case FEDL_LOG_TASK_COMPLETE:
-        (void)snprintf(text, sizeof text, "task %u complete%s%s", a->task_id,
-                       a->text != NULL ? ": " : "", a->text != NULL ? a->text : "");
+        append_complete(text, sizeof text, a);
         break;
     case FEDL_LOG_STORE_FAILED:
         (void)snprintf(text, sizeof text, "store failed: %s", fedl_status_text(a->status));

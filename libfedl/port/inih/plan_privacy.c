@@ -48,7 +48,7 @@ static int32_t smallest_exp(uint32_t clip_q16)
 }
 
 /* 2^b must hold ±4 standard deviations of a coordinate of the sum: n clipped vectors spread over d
- * coordinates, their rounding and their noise (docs/protocol.md "Differential privacy"). */
+ * coordinates, their rounding and their noise (docs/update.md §9). */
 static bool ring_holds(const fedl_plan *plan, uint8_t ring_bits)
 {
     fedl_update_config update = plan->update;
