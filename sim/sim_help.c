@@ -33,7 +33,7 @@ const char *fedl_sim_help(void)
            "  --curve FILE        one JSON line per round\n"
            "  --model FILE        write the last model (its b2sum -l 256 is the printed digest)\n"
            "  --join WAY          tokens: every device enrols through the handshake; provisioned:\n"
-           "                      the server knows them; auto (default): tokens up to 64 clients\n"
+           "                      the server knows them; auto (default): tokens up to 16 clients\n"
            "  --delay MS[-MS]     one-way delay of the network (default 5-50)\n"
            "  --loss P            part of the messages that vanish, 0 … 1\n"
            "  --duplicate P       part of the requests that arrive twice\n"

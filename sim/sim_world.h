@@ -31,7 +31,7 @@
 #define FEDL_SIM_CLIENTS_MAX 100000u
 #define FEDL_SIM_TEXT_BYTES  512u
 /* Up to this many devices enrol with tokens when the caller leaves the choice to the world. */
-#define FEDL_SIM_ENROL_MAX 64u
+#define FEDL_SIM_ENROL_MAX 16u /* what the coordinator takes at once */
 
 /* What a device is doing; drop-outs strike by phase. */
 typedef enum fedl_sim_phase {

@@ -22,6 +22,11 @@ static bool affords_sum(const fedli_task *t)
 
 void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t)
 {
+    if (fedli_task_is_masked(t) && t->attempt >= FEDL_SECAGG_ATTEMPTS_MAX) {
+        /* The server went down in the last attempt that devices answer. */
+        fedli_round_burn(c, t, "no attempt of this round is left");
+        return;
+    }
     if (!affords_sum(t)) {
         fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, "the privacy budget is spent");
         return;

@@ -145,7 +145,7 @@ static void devices_have_the_last_word(void **state)
     assert_int_equal(report.usual_refusal, FEDL_REFUSAL_POLICY_GAMMA);
 }
 
-/* n_eff = 5 − 1; s·C = 4 · 2^11; d = 15; σ = 200. */
+/* n_eff = 5 − 2 (10 % of a cohort of up to 20 collude); s·C = 4 · 2^11; d = 15; σ = 200. */
 static void privacy_adds_up(void **state)
 {
     (void)state;

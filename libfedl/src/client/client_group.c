@@ -21,7 +21,8 @@
 
 bool fedli_client_is_masked(const fedli_client_state *c)
 {
-    return c->task.to_train && c->task.plan.aggregation == FEDL_AGGREGATION_MASKED;
+    /* By the plan alone: whatever else may be wrong, a masked plan's update never goes unmasked. */
+    return c->task.plan.aggregation == FEDL_AGGREGATION_MASKED;
 }
 
 /* ---- memory ---- */
@@ -339,6 +340,13 @@ void fedli_client_group_start(fedli_client_state *c)
         return;
     }
     fedli_client_group_end(c);
+    /* Checked when the task was offered, and again where it counts. */
+    const fedl_refusal refusal = fedli_progress_check_attempt(&c->cfg.progress, c->task.task_id,
+                                                              c->task.round, c->task.attempt);
+    if (refusal != FEDL_REFUSAL_NONE) {
+        fedli_client_task_decline(c, refusal, 0);
+        return;
+    }
     fill_setup(c);
     renew_epoch(c);
     draw_secret(c, g->setup.secret, "fedl.attempt.v1");

@@ -32,7 +32,7 @@ void fedli_client_fill_get(const fedli_client_state *c, fedl_message_get *get)
     get->item = fedli_party_item(&g->party);
     get->offset = fedli_party_offset(&g->party);
     get->bytes_max = c->cfg.chunk_bytes_max;
-    get->wait_ms_max = c->cfg.poll_ms;
+    get->wait_ms_max = fedli_client_poll_ms(c);
 }
 
 void fedli_client_on_put_accepted(fedli_client_state *c, const fedl_message_accepted *accepted)

@@ -133,6 +133,32 @@ void fedli_client_on_timeout(fedli_client_state *c)
     fedli_client_link_fail(c, FEDL_CLIENT_LOG_CONNECTION_LOST, FEDL_ERR_TIMEOUT);
 }
 
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* In the steps of a masked attempt, which the server ends after step_ms. */
+static bool in_masked_step(const fedli_client_state *c)
+{
+    return c->task.plan.aggregation != FEDL_AGGREGATION_PLAIN &&
+           (c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET || c->work == FEDLI_WORK_UPLOAD);
+}
+
+uint32_t fedli_client_poll_ms(const fedli_client_state *c)
+{
+    return in_masked_step(c) ? min_u32(c->cfg.poll_ms, c->task.plan.secagg.step_ms / 8u + 1u)
+                             : c->cfg.poll_ms;
+}
+
+/* A lost message must not cost the whole step: there is time for several tries. */
+static uint32_t reply_timeout_ms(const fedli_client_state *c)
+{
+    return in_masked_step(c)
+               ? min_u32(c->cfg.reply_timeout_ms, c->task.plan.secagg.step_ms / 8u + 500u)
+               : c->cfg.reply_timeout_ms;
+}
+
 void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t session_id,
                        size_t body_bytes, uint32_t extra_ms)
 {
@@ -141,5 +167,5 @@ void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t
     fedl_client_action *send = fedli_client_action(c, FEDL_CLIENT_SEND);
     send->bytes = fedl_bytes_of(c->out, FEDLI_ENVELOPE_HEADER_BYTES + body_bytes);
     c->sent_ns = c->now_ns;
-    c->timeout_ns = fedli_client_after_ms(c, (uint64_t)c->cfg.reply_timeout_ms + extra_ms);
+    c->timeout_ns = fedli_client_after_ms(c, (uint64_t)reply_timeout_ms(c) + extra_ms);
 }

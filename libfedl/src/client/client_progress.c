@@ -9,6 +9,7 @@
  */
 #include "client/client_state.h"
 
+#include "base/check.h"
 #include "base/cursor.h"
 
 #include <string.h>
@@ -134,6 +135,8 @@ void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint3
 {
     fedl_client_accepted *task = touch(progress, task_id);
     const uint64_t room = UINT64_MAX - task->rho_spent;
+    FEDLI_CHECK(round > task->round_opened ||
+                (round == task->round_opened && attempt > task->attempt_opened));
     task->round_opened = round;
     task->attempt_opened = attempt;
     task->rho_spent += charge < room ? charge : room;
@@ -146,7 +149,9 @@ void fedli_progress_resume(fedl_client_progress *progress, uint32_t task_id)
 
 void fedli_progress_close(fedl_client_progress *progress, uint32_t task_id, uint32_t round)
 {
-    touch(progress, task_id)->round_closed = round;
+    fedl_client_accepted *task = touch(progress, task_id);
+    FEDLI_CHECK(round > task->round_closed);
+    task->round_closed = round;
 }
 
 /* ---- the record ---- */

@@ -131,6 +131,7 @@ fedl_status fedl_client_save(fedl_client *client, uint8_t *out, size_t out_bytes
     /* Two machines with one state could be shown two sets of survivors: this one ends here. */
     c->saved_away = true;
     fedli_client_group_clear(c);
+    fedli_wipe(&c->group.epoch, sizeof c->group.epoch);
     fedli_client_session_drop(c);
     *size = total;
     return FEDL_OK;

@@ -146,9 +146,9 @@ void fedli_client_request(fedli_client_state *c)
         return;
     }
     c->outstanding = true;
-    fedli_client_send(c, FEDLI_ENVELOPE_RECORD, c->session_id, size,
-                      c->work == FEDLI_WORK_CHECKIN || c->work == FEDLI_WORK_GET ? c->cfg.poll_ms
-                                                                                 : 0);
+    fedli_client_send(
+        c, FEDLI_ENVELOPE_RECORD, c->session_id, size,
+        c->work == FEDLI_WORK_CHECKIN || c->work == FEDLI_WORK_GET ? fedli_client_poll_ms(c) : 0);
 }
 
 void fedli_client_answered(fedli_client_state *c)

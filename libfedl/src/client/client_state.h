@@ -208,6 +208,8 @@ void fedli_client_link_fail(fedli_client_state *c, fedl_client_log_kind kind, fe
 void fedli_client_on_disconnected(fedli_client_state *c);
 void fedli_client_on_timeout(fedli_client_state *c);
 void fedli_client_session_drop(fedli_client_state *c);
+/** Longest long-poll of the present work: shorter in the steps of a masked attempt. */
+uint32_t fedli_client_poll_ms(const fedli_client_state *c);
 /** Puts size bytes of body behind a header in out and emits SEND; starts the reply's time-out. */
 void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t session_id,
                        size_t body_bytes, uint32_t extra_ms);

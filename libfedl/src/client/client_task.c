@@ -274,6 +274,8 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
         return;
     }
     if (fedli_client_group_is_paused(c, &offered)) {
+        fedli_client_keep_offer(c, &offered,
+                                task->offer.plan); /* a WAIT may have put another there */
         fedli_client_log(c, FEDL_CLIENT_LOG_TASK); /* neither model nor update is needed for it */
         fedli_client_group_start(c);
         return;
