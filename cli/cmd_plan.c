@@ -26,7 +26,10 @@ static cJSON *json_of(const checked_plan *plan)
     cJSON *json = cJSON_CreateObject();
     (void)cJSON_AddBoolToObject(json, "safe", true);
     (void)cJSON_AddStringToObject(json, "task", plan->config.name);
-    (void)cJSON_AddStringToObject(json, "aggregation", r->masked ? "masked" : "plain");
+    (void)cJSON_AddStringToObject(json, "aggregation",
+                                  r->masked   ? "masked"
+                                  : r->helped ? "helper"
+                                              : "plain");
     (void)cJSON_AddNumberToObject(json, "parameters", r->parameter_count);
     (void)cJSON_AddNumberToObject(json, "clients", r->cohort);
     (void)cJSON_AddNumberToObject(json, "select", plan->config.round.select_count);
@@ -101,6 +104,7 @@ static uint64_t server_bytes_of(const fedl_task_config *config)
 {
     fedl_coord_config limits;
     fedl_coord_config_default(&limits);
+    limits.has_helper = true; /* whether this server has one, it says itself */
     return fedl_coord_task_size(&limits, &config->plan, &config->round);
 }
 

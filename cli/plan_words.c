@@ -114,7 +114,10 @@ static void words_of_privacy(const fedl_task_config *config, const fedl_plan_rep
 
 static void words_of_trust(const fedl_task_config *config, const fedl_plan_report *r)
 {
-    if (!r->masked) {
+    if (r->helped) {
+        line("protected", "single updates, as long as server and helper do not collude");
+        line("not protected", "against both together; keep the CA key away from the server too");
+    } else if (!r->masked) {
         line("protected", "against the network: updates are encrypted on their way");
         line("not protected", "against the server: it sees each device's update (mode = plain)");
     } else if (config->plan.secagg.trust == FEDL_TRUST_ACTIVE) {
@@ -155,7 +158,9 @@ void fedl_plan_words(const fedl_task_config *config, const fedl_plan_report *r,
                      uint64_t server_bytes)
 {
     line("plan", "%s: %u parameters, %s; safe", config->name, r->parameter_count,
-         r->masked ? "masked" : "plain");
+         r->masked   ? "masked"
+         : r->helped ? "masked for a helper"
+                     : "plain");
     line("cohort", "%u of %u devices that train; no sum of fewer than %u", r->cohort,
          config->round.select_count, r->cohort_min);
     if (r->masked) {

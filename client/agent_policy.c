@@ -89,6 +89,10 @@ static bool read_value(uint64_t *out, const key_row *row, const char *value)
     bool second = false;
     switch (row->form) {
     case FORM_AGGREGATION:
+        if (strcmp(value, "helper") == 0) {
+            *out = FEDL_AGGREGATION_HELPER;
+            return true;
+        }
         if (!read_word(&second, value, "plain", "masked")) {
             return false;
         }
@@ -129,7 +133,7 @@ static const char *form_words(const key_row *row, char out[80])
 {
     switch (row->form) {
     case FORM_AGGREGATION:
-        return "plain or masked";
+        return "plain, helper or masked";
     case FORM_BOOL:
         return "yes or no";
     case FORM_U16:
@@ -317,7 +321,10 @@ static void print_value(FILE *out, const key_row *row, uint64_t value, bool json
     const char *quote = json ? "\"" : "";
     switch (row->form) {
     case FORM_AGGREGATION:
-        (void)fprintf(out, "%s%s%s", quote, value == FEDL_AGGREGATION_PLAIN ? "plain" : "masked",
+        (void)fprintf(out, "%s%s%s", quote,
+                      value == FEDL_AGGREGATION_PLAIN    ? "plain"
+                      : value == FEDL_AGGREGATION_HELPER ? "helper"
+                                                         : "masked",
                       quote);
         return;
     case FORM_BOOL:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fedl-server: command line. Everything else is in server/host. */
 #include "base/secret.h"
+#include "host/helper_process.h"
 #include "host/host_state.h"
 #include "host/server_host.h"
 #include "posix/host_clock.h"
@@ -30,6 +31,9 @@ static const char help[] =
     "  fedl-server run  [--home DIR] [--listen URL] [--log text|logfmt|json]\n"
     "      Serves until SIGTERM or Ctrl-C. It may be killed at any moment: the next run goes on\n"
     "      with the last published model version.\n"
+    "\n"
+    "  fedl-server helper init|sign|accept|run …\n"
+    "      The second party of tasks with mode = helper, on another machine: docs/server.md.\n"
     "\n"
     "  --home DIR       where everything is kept (default: $FEDL_HOME, else ~/.fedl)\n"
     "  --listen URL     address to serve at (default: tcp://0.0.0.0:7070; port 0 = any free one)\n"
@@ -199,6 +203,10 @@ int main(int argc, char **argv)
             (void)puts(fedl_crash_point_name(i));
         }
         return 0;
+    }
+    if (strcmp(command, "helper") == 0) {
+        (void)signal(SIGPIPE, SIG_IGN);
+        return fedl_helper_main(argc - 1, argv + 1);
     }
     bool init = strcmp(command, "init") == 0;
     if (!init && strcmp(command, "run") != 0) {

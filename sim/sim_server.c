@@ -97,6 +97,8 @@ static fedl_status act(fedl_sim_world *world, const fedl_action *action)
         return FEDL_OK;
     case FEDL_ACTION_COMPUTE:
         return compute(world, action);
+    case FEDL_ACTION_HELPER:
+        return FEDL_ERR_UNSUPPORTED; /* tasks with a helper are refused before */
     }
     return FEDL_ERR_STATE;
 }
@@ -268,6 +270,11 @@ static fedl_status make_task(fedl_sim_world *world)
     if (status != FEDL_OK) {
         return fedl_sim_fail(world->text, status, "the plan can't be run: %s",
                              reason == NULL ? fedl_status_text(status) : reason);
+    }
+    if (task->plan.aggregation == FEDL_AGGREGATION_HELPER) {
+        return fedl_sim_fail(world->text, FEDL_ERR_UNSUPPORTED,
+                             "the plan can't be run: the simulator has no helper; mode = masked "
+                             "makes the same sums");
     }
     const size_t bytes = fedl_coord_task_size(&world->coord_cfg, &task->plan, &task->round);
     world->task_block = aligned_alloc(64, (bytes + 63) / 64 * 64);

@@ -29,6 +29,7 @@ static fedl_sim_phase step_of_item(fedl_group_item item, fedl_sim_phase before)
     case FEDL_ITEM_SURVIVORS: /* the wait after MASKED: nothing is sent yet */
     case FEDL_ITEM_COMPLAINT:
     case FEDL_ITEM_SEED: /* of another kind of aggregation */
+    case FEDL_ITEM_HELPER:
         return before;
     }
     return before;

@@ -75,6 +75,7 @@ static void coord_act(const fedl_action *action)
         d.complete = d.complete || action->log_kind == FEDL_LOG_TASK_COMPLETE;
         return;
     case FEDL_ACTION_DROP:
+    case FEDL_ACTION_HELPER:
     case FEDL_ACTION_COMPUTE: /* this plan is plain: there is nothing to unmask */
         return;
     }

@@ -129,6 +129,7 @@ static bool event_is_valid(const fedl_event *event)
     case FEDL_EVENT_GONE:
     case FEDL_EVENT_STORED:
     case FEDL_EVENT_COMPUTED:
+    case FEDL_EVENT_HELPER:
         return true;
     case FEDL_EVENT_MESSAGE:
         return event->request != 0 && (event->bytes.data != NULL || event->bytes.size == 0);
@@ -201,6 +202,17 @@ static fedli_task *find_compute(const fedli_coord_state *c, uint64_t ticket)
     return NULL;
 }
 
+/* The task whose newest question to the helper has this ticket. */
+static fedli_task *find_helped(const fedli_coord_state *c, uint64_t ticket)
+{
+    for (uint32_t i = 0; ticket != 0 && i < c->task_count; i++) {
+        if (c->tasks[i]->masked.helper_ticket == ticket) {
+            return c->tasks[i];
+        }
+    }
+    return NULL;
+}
+
 static void on_stored(fedli_coord_state *c, fedli_device_op *op, fedli_task *t)
 {
     if (op != NULL) {
@@ -242,6 +254,12 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
             return FEDL_ERR_STATE;
         }
     }
+    if (event->kind == FEDL_EVENT_HELPER) {
+        t = find_helped(c, event->ticket);
+        if (t == NULL && event->ticket >= c->ticket_next) {
+            return FEDL_ERR_STATE;
+        }
+    }
     fedli_outbox_begin(c, event, actions);
     run_timers(c);
     switch (event->kind) {
@@ -261,6 +279,11 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
         break;
     case FEDL_EVENT_COMPUTED:
         fedli_masked_computed(c, t);
+        break;
+    case FEDL_EVENT_HELPER:
+        if (t != NULL) { /* else the round was burnt meanwhile, and a later one has asked */
+            fedli_helped_on_event(c, t);
+        }
         break;
     }
     fedli_pool_try_open(c);

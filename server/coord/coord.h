@@ -30,6 +30,8 @@
  *   RUNNING ─► FREEZING ─[GROUP_COMMIT]─► UNMASKING ─► COMPUTING ─► COMMITTING ─[COMMIT]─►
  *                                            └────────────┴─► BURNING ─[ROUND_BURN]─►
  *
+ * With aggregation = helper it is the helper that is asked in UNMASKING, not the devices.
+ *
  * A round is also burnt when its third attempt fails: devices answer no fourth. Burnt rounds make
  * no version; the same model, signed anew, trains the next round.
  *
@@ -71,9 +73,11 @@ typedef struct fedl_coord_config {
     uint32_t session_idle_ms; /* a session unused for longer may be dropped */
     uint32_t upload_idle_ms;  /* a slot without progress for longer, or older than 8 times
                                 this, may be taken by another device */
-    uint32_t refusals_per_s;  /* failed handshakes and forged records that get the generic refusal
-                                 each second; more are dropped in silence. Unknown sessions have a
-                                 ration of their own: max(1000, sessions_max / 4) */
+    bool has_helper;          /* tasks with aggregation = helper can run */
+    uint8_t helper_cert[FEDLI_CERT_BYTES]; /* what devices know the helper by */
+    uint32_t refusals_per_s; /* failed handshakes and forged records that get the generic refusal
+                                each second; more are dropped in silence. Unknown sessions have a
+                                ration of their own: max(1000, sessions_max / 4) */
 } fedl_coord_config;
 
 void fedl_coord_config_default(fedl_coord_config *cfg);
@@ -111,6 +115,7 @@ typedef enum fedl_event_kind {
     FEDL_EVENT_STORED = 4,  /* ticket, status */
     FEDL_EVENT_ADMIN = 5,
     FEDL_EVENT_COMPUTED = 6, /* ticket: all parts of the job are done */
+    FEDL_EVENT_HELPER = 7,   /* ticket, status, bytes: the helper's reply, or why there is none */
 } fedl_event_kind;
 
 typedef enum fedl_admin_kind {
@@ -154,6 +159,9 @@ typedef enum fedl_action_kind {
     FEDL_ACTION_LOG = 5,
     FEDL_ACTION_COMPUTE = 6, /* ticket, job: run fedl_compute_run() for parts 0 … n − 1, on any
                                 threads, then send COMPUTED */
+    FEDL_ACTION_HELPER = 7,  /* ticket, bytes: ask the helper (helper/helper_request.h; copy them),
+                                then send HELPER. Once, within about step_ms; asking again is the
+                                coordinator's affair */
 } fedl_action_kind;
 
 /* Taking the masks off a sum: the only long computation. Everything it points to stays untouched

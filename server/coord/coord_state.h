@@ -310,6 +310,11 @@ bool fedli_excluded(const fedli_task *t, uint32_t device_id);
 /** Ids that are left out of the round under way into t->excluded_ids; their number. */
 uint32_t fedli_excluded_list(fedli_task *t);
 
+/* ---- helped.c: the helper takes the masks off ---- */
+void fedli_helped_ask(fedli_coord_state *c, fedli_task *t);
+/** FEDL_EVENT_HELPER; t: whose newest question it answers. */
+void fedli_helped_on_event(fedli_coord_state *c, fedli_task *t);
+
 /* ---- item_exchange.c: PUT and GET ---- */
 void fedli_item_on_put(fedli_coord_state *c, uint32_t slot, const fedl_message_put *put);
 void fedli_item_on_get(fedli_coord_state *c, uint32_t slot, const fedl_message_get *get);

@@ -40,6 +40,10 @@ bool fedli_group_measure_plan(fedli_group_measure *most, const fedl_plan *plan)
     if (slots < FEDL_COHORT_MIN || slots > FEDL_COHORT_MAX) {
         return false;
     }
+    if (plan->aggregation == FEDL_AGGREGATION_HELPER) {
+        fedli_group_measure_helped(most, plan);
+        return true;
+    }
     const uint32_t complete_n = slots < FEDL_COMPLETE_GRAPH_MAX ? slots : FEDL_COMPLETE_GRAPH_MAX;
     measure_cohort(most, complete_n, complete_n - 1u);
     for (uint32_t n = FEDL_COMPLETE_GRAPH_MAX + 1u; n <= slots; n++) {
@@ -102,7 +106,9 @@ size_t fedl_group_size(const fedl_plan *plan)
 static bool is_setup_sane(const fedl_group_setup *setup)
 {
     const fedl_plan *plan = setup->plan;
-    return plan->aggregation == FEDL_AGGREGATION_MASKED && setup->cohort_min >= FEDL_COHORT_MIN &&
+    const bool known = plan->aggregation == FEDL_AGGREGATION_MASKED ||
+                       (plan->aggregation == FEDL_AGGREGATION_HELPER && setup->helper_cert != NULL);
+    return known && setup->cohort_min >= FEDL_COHORT_MIN &&
            setup->cohort_min >= plan->secagg.min_cohort &&
            setup->cohort_goal >= setup->cohort_min &&
            setup->cohort_goal <= plan->update.clients_max &&
@@ -121,6 +127,9 @@ fedl_status fedl_group_begin(fedl_group *group, const fedl_group_setup *setup, v
         return FEDL_ERR_SIZE;
     }
     g->setup = *setup;
+    if (fedli_group_is_helped(g)) {
+        fedli_group_begin_helped(g);
+    }
     fedli_group_enter(g, FEDL_GROUP_GATHERING, now_ns);
     group->state = g;
     return FEDL_OK;
@@ -210,7 +219,9 @@ void fedl_group_tick(fedl_group *group, fedl_instant_ns now_ns)
     }
     switch (g->phase) {
     case FEDL_GROUP_GATHERING:
-        if (g->ready_count >= g->setup.cohort_min) {
+        if (fedli_group_is_helped(g)) {
+            fedli_group_freeze_helped(g, now_ns);
+        } else if (g->ready_count >= g->setup.cohort_min) {
             fedli_group_freeze_roster(g, now_ns);
         } else {
             fedli_group_fail(g, "too few devices ready", 0, 0);
@@ -226,7 +237,11 @@ void fedl_group_tick(fedl_group *group, fedl_instant_ns now_ns)
         fedli_group_end_confirming(g, now_ns);
         break;
     case FEDL_GROUP_UNMASKING:
-        fedli_group_fail(g, "too few shares came", 0, 0);
+        if (!fedli_group_is_helped(g)) {
+            fedli_group_fail(g, "too few shares came", 0, 0);
+        } else if (now_ns >= g->helper_until_ns) {
+            fedli_group_fail(g, "the helper does not answer", 0, 0);
+        }
         break;
     case FEDL_GROUP_FROZEN:
     case FEDL_GROUP_READY:
@@ -239,6 +254,10 @@ void fedl_group_committed(fedl_group *group, fedl_instant_ns now_ns)
 {
     fedli_group_state *g = group->state;
     FEDLI_CHECK(g->phase == FEDL_GROUP_FROZEN);
+    if (fedli_group_is_helped(g)) {
+        fedli_group_begin_asking(g, now_ns);
+        return;
+    }
     if (g->setup.plan->secagg.trust != FEDL_TRUST_ACTIVE) {
         fedli_group_begin_unmasking(g, now_ns);
         return;
@@ -258,6 +277,9 @@ bool fedli_group_is_waited_for(const fedli_group_state *g, uint32_t position)
     const fedli_group_member *m = fedli_group_at(g, position);
     if (m->removed) {
         return false;
+    }
+    if (fedli_group_is_helped(g)) {
+        return g->phase == FEDL_GROUP_GATHERING && !m->shared;
     }
     switch (g->phase) {
     case FEDL_GROUP_GATHERING:
@@ -289,6 +311,10 @@ void fedl_group_remove(fedl_group *group, fedl_instant_ns now_ns, uint32_t devic
     fedli_group_state *g = group->state;
     const uint32_t position = fedli_group_find(g, device_id);
     if (position == FEDLI_GROUP_NONE || fedli_group_at(g, position)->removed) {
+        return;
+    }
+    if (fedli_group_is_helped(g)) {
+        fedli_group_remove_helped(g, position);
         return;
     }
     if (g->phase == FEDL_GROUP_GATHERING) {

@@ -11,6 +11,11 @@
  *                    └──────── (burnt: the round is over) ─ UNMASKING ◄────────┘ ─t shares each─►
  * READY
  *
+ * With aggregation = helper (group_helper.c) a device puts SEED and uploads at once, and a second
+ * party takes the masks off:
+ *
+ *   GATHERING ─goal or time─► FROZEN ─committed()─► UNMASKING ─the helper's sum─► READY
+ *
  *  * FROZEN waits for one durable transaction {U2, kind of share per member, masked sum, export()}.
  *    Before it the attempt may fail and be made again; after it only finished or burnt.
  *  * Never both kinds of share of one device: the kind is fixed with U3 and is stored first.
@@ -54,6 +59,7 @@ typedef struct fedl_group_setup {
     fedl_instant_ns gather_until_ns;
     const uint32_t *excluded; /* ids that must not be in this attempt; outlives it */
     uint32_t excluded_count;
+    const uint8_t *helper_cert; /* FEDLI_DEVICE_CERT_BYTES, outlives the group; HELPER only */
 } fedl_group_setup;
 
 typedef struct fedl_group {
@@ -138,6 +144,15 @@ FEDL_NODISCARD fedl_status fedl_group_import(fedl_group *group, const fedl_group
                                              fedl_instant_ns now_ns);
 /** READY: the keys that take the masks off, in the group's block. */
 const fedli_mask_key *fedl_group_keys(const fedl_group *group, uint32_t *count);
+/** HELPER, UNMASKING: true when the helper is to be asked now, with the exported bytes;
+ * helper_said() follows. */
+bool fedl_group_helper_ask(fedl_group *group, fedl_instant_ns now_ns);
+/** What became of the question with these request bytes (the export). status: whether there is a
+ * reply at all; without one, or with one that makes no sense, it is asked again after a pause,
+ * until 10·step_ms are over. READY: *sum views what is to be added to the masked sum (in reply);
+ * else it is empty. Late answers are ignored. */
+void fedl_group_helper_said(fedl_group *group, fedl_instant_ns now_ns, fedl_status status,
+                            fedl_bytes request, fedl_bytes reply, fedl_bytes *sum);
 /** Wipes everything. */
 void fedl_group_end(fedl_group *group);
 

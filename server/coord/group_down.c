@@ -137,6 +137,7 @@ static bool item_span(const fedli_group_state *g, fedl_group_item item, span *re
     case FEDL_ITEM_UNMASK:
     case FEDL_ITEM_COMPLAINT:
     case FEDL_ITEM_SEED:
+    case FEDL_ITEM_HELPER:
         break;
     }
     return false;
@@ -173,6 +174,7 @@ static uint64_t item_size(const fedli_group_state *g, uint32_t position, fedl_gr
     case FEDL_ITEM_UNMASK:
     case FEDL_ITEM_COMPLAINT:
     case FEDL_ITEM_SEED:
+    case FEDL_ITEM_HELPER:
         break;
     }
     return 0;
@@ -203,6 +205,7 @@ static void write_item(const fedli_group_state *g, uint32_t position, fedl_group
     case FEDL_ITEM_UNMASK:
     case FEDL_ITEM_COMPLAINT:
     case FEDL_ITEM_SEED:
+    case FEDL_ITEM_HELPER:
         break;
     }
 }

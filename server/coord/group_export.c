@@ -56,6 +56,9 @@ size_t fedl_group_export_bytes(const fedl_group *group)
     if (g->phase != FEDL_GROUP_FROZEN) {
         return 0;
     }
+    if (fedli_group_is_helped(g)) {
+        return fedli_group_helped_export_bytes(g);
+    }
     return HEAD_BYTES + (size_t)g->n * 4u + 2u * fedli_bitmap_bytes(g->n) +
            g->u3_count * member_bytes(true, k) +
            (g->u2_count - g->u3_count) * member_bytes(false, k) + CHECKSUM_BYTES;
@@ -68,6 +71,10 @@ void fedl_group_export(const fedl_group *group, uint8_t *out)
     fedli_writer writer;
     size_t size;
     FEDLI_CHECK(capacity != 0);
+    if (fedli_group_is_helped(g)) {
+        fedli_group_helped_export(g, out);
+        return;
+    }
     fedli_writer_init(&writer, out, capacity - CHECKSUM_BYTES);
     fedli_write_u16(&writer, SCHEMA);
     fedli_write_u16(&writer, 0);
@@ -202,7 +209,8 @@ fedl_status fedl_group_import(fedl_group *group, const fedl_group_setup *setup, 
     }
     g->setup = *setup;
     fedl_group read = {g};
-    const fedl_status status = read_group(g, exported);
+    const fedl_status status =
+        fedli_group_is_helped(g) ? fedli_group_helped_import(g, exported) : read_group(g, exported);
     if (status != FEDL_OK) {
         fedl_group_end(&read);
         return status;

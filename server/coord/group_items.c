@@ -80,6 +80,7 @@ static fedl_group_answer put_of_member(fedli_group_state *g, fedl_instant_ns now
     case FEDL_ITEM_FORWARD:
     case FEDL_ITEM_SURVIVORS:
     case FEDL_ITEM_CONFIRMS:
+    case FEDL_ITEM_HELPER:
         break;
     }
     return FEDL_GROUP_MISMATCH;
@@ -97,6 +98,10 @@ fedl_group_answer fedl_group_put(fedl_group *group, fedl_instant_ns now_ns, uint
     fedl_group_tick(group, now_ns);
     if (g->phase == FEDL_GROUP_FAILED) {
         /* over for everybody */
+    } else if (fedli_group_is_helped(g)) {
+        answer = item == FEDL_ITEM_SEED
+                     ? fedli_group_put_seed(g, now_ns, device_id, &part, &progress)
+                     : FEDL_GROUP_MISMATCH;
     } else if (item == FEDL_ITEM_READY) {
         answer =
             fedli_group_put_ready(g, now_ns, device_id, id_public, noise_public, &part, &progress);
@@ -120,6 +125,9 @@ fedl_group_answer fedl_group_get(fedl_group *group, uint32_t device_id, fedl_gro
     *total = 0;
     if (g->phase == FEDL_GROUP_FAILED) {
         return FEDL_GROUP_STALE;
+    }
+    if (fedli_group_is_helped(g)) { /* the same for everybody, before anything was put */
+        return fedli_group_get_helper(g, item, offset, out, out_bytes, size, total);
     }
     const uint32_t position = fedli_group_find(g, device_id);
     if (position == FEDLI_GROUP_NONE || fedli_group_at(g, position)->removed) {

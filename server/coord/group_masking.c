@@ -22,6 +22,9 @@ fedl_group_answer fedl_group_vector_wanted(const fedl_group *group, uint32_t dev
     if (g->phase == FEDL_GROUP_FAILED) {
         return FEDL_GROUP_STALE;
     }
+    if (fedli_group_is_helped(g)) {
+        return fedli_group_helped_vector(g, device_id, rb);
+    }
     const uint32_t position = fedli_group_find(g, device_id);
     if (position == FEDLI_GROUP_NONE || fedli_group_at(g, position)->removed) {
         return FEDL_GROUP_NOT_MEMBER;
@@ -43,7 +46,11 @@ bool fedl_group_vector_counted(const fedl_group *group, uint32_t device_id)
 {
     const fedli_group_state *g = group->state;
     const uint32_t position = fedli_group_find(g, device_id);
-    return position != FEDLI_GROUP_NONE && fedli_bitmap_get(g->u3, position);
+    if (position == FEDLI_GROUP_NONE) {
+        return false;
+    }
+    return fedli_group_is_helped(g) ? fedli_group_at(g, position)->shared
+                                    : fedli_bitmap_get(g->u3, position);
 }
 
 void fedl_group_vector_add(fedl_group *group, fedl_instant_ns now_ns, uint32_t device_id)
@@ -51,6 +58,14 @@ void fedl_group_vector_add(fedl_group *group, fedl_instant_ns now_ns, uint32_t d
     fedli_group_state *g = group->state;
     /* A vector that is in the sum but in no set could never be unmasked. */
     FEDLI_CHECK(fedl_group_vector_wanted(group, device_id, g->rb) == FEDL_GROUP_OK);
+    if (fedli_group_is_helped(g)) {
+        fedli_group_at(g, fedli_group_find(g, device_id))->shared = true;
+        g->u3_count++;
+        if (g->u3_count == g->setup.cohort_goal) {
+            fedli_group_freeze_helped(g, now_ns);
+        }
+        return;
+    }
     fedli_bitmap_set(g->u3, fedli_group_find(g, device_id));
     g->u3_count++;
     g->waiting--;

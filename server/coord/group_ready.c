@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-static bool is_excluded(const fedli_group_state *g, uint32_t device_id)
+bool fedli_group_is_excluded(const fedli_group_state *g, uint32_t device_id)
 {
     for (uint32_t i = 0; i < g->setup.excluded_count; i++) {
         if (g->setup.excluded[i] == device_id) {
@@ -76,8 +76,7 @@ void fedli_group_forget_ready(fedli_group_state *g, uint32_t place)
             (size_t)(g->order_count - place) * sizeof *g->order);
 }
 
-/* A slot for a device that has none; its place in order[], or NONE when all are taken. */
-static uint32_t take_slot(fedli_group_state *g, fedl_instant_ns now_ns, uint32_t device_id)
+uint32_t fedli_group_take_slot(fedli_group_state *g, fedl_instant_ns now_ns, uint32_t device_id)
 {
     const uint32_t slot = find_slot(g, now_ns);
     uint32_t place = 0;
@@ -155,7 +154,8 @@ static fedl_group_answer gather(fedli_group_state *g, fedl_instant_ns now_ns, ui
                                 const fedli_group_part *part, fedli_group_progress *progress)
 {
     const uint32_t place = fedli_group_find(g, device_id);
-    const uint32_t mine = place != FEDLI_GROUP_NONE ? place : take_slot(g, now_ns, device_id);
+    const uint32_t mine =
+        place != FEDLI_GROUP_NONE ? place : fedli_group_take_slot(g, now_ns, device_id);
     if (mine == FEDLI_GROUP_NONE) {
         return FEDL_GROUP_STALE; /* as many as fit are on their way */
     }
@@ -193,7 +193,7 @@ fedl_group_answer fedli_group_put_ready(fedli_group_state *g, fedl_instant_ns no
                                         const fedli_group_part *part,
                                         fedli_group_progress *progress)
 {
-    if (device_id == 0 || is_excluded(g, device_id)) {
+    if (device_id == 0 || fedli_group_is_excluded(g, device_id)) {
         return FEDL_GROUP_NOT_MEMBER;
     }
     if (part->total != FEDLI_READY_BYTES || part->payload.size > FEDLI_READY_BYTES ||

@@ -70,7 +70,10 @@ typedef struct fedli_group_state {
     uint32_t blamed_other;
     bool burnt;
     bool news;
-    uint32_t slots_max; /* plan.update.clients_max */
+    bool helper_out;                 /* HELPER: the question is out */
+    uint32_t helper_tries;           /* … questions without a good answer */
+    fedl_instant_ns helper_until_ns; /* … when it is too late for one */
+    uint32_t slots_max;              /* plan.update.clients_max */
     uint32_t slots_used;
     uint32_t order_count; /* of order[]: devices with a slot; from SHARING on n */
     uint32_t ready_count;
@@ -197,7 +200,36 @@ static inline size_t fedli_group_area_size(uint32_t k)
     return (fedli_shares_bytes(k) + 15u) / 16u * 16u;
 }
 
+static inline bool fedli_group_is_helped(const fedli_group_state *g)
+{
+    return g->setup.plan->aggregation == FEDL_AGGREGATION_HELPER;
+}
+
+/* ---- group_helper.c ---- */
+/** What a plan with a helper needs; SEEDs lie in the pool, by slot. */
+void fedli_group_measure_helped(fedli_group_measure *most, const fedl_plan *plan);
+void fedli_group_begin_helped(fedli_group_state *g);
+fedl_group_answer fedli_group_put_seed(fedli_group_state *g, fedl_instant_ns now_ns,
+                                       uint32_t device_id, const fedli_group_part *part,
+                                       fedli_group_progress *progress);
+fedl_group_answer fedli_group_get_helper(const fedli_group_state *g, fedl_group_item item,
+                                         uint64_t offset, uint8_t *out, size_t out_bytes,
+                                         size_t *size, uint64_t *total);
+fedl_group_answer fedli_group_helped_vector(const fedli_group_state *g, uint32_t device_id,
+                                            const uint8_t rb[32]);
+/** U3 = the devices whose vectors are in the sum; or the attempt fails. */
+void fedli_group_freeze_helped(fedli_group_state *g, fedl_instant_ns now_ns);
+void fedli_group_remove_helped(fedli_group_state *g, uint32_t position);
+/** Asks at once, and until 10·step_ms are over. */
+void fedli_group_begin_asking(fedli_group_state *g, fedl_instant_ns now_ns);
+size_t fedli_group_helped_export_bytes(const fedli_group_state *g);
+void fedli_group_helped_export(const fedli_group_state *g, uint8_t *out);
+fedl_status fedli_group_helped_import(fedli_group_state *g, fedl_bytes exported);
+
 /* ---- group_ready.c ---- */
+/** A slot for a device that has none; its place in order[], or NONE when all are taken. */
+uint32_t fedli_group_take_slot(fedli_group_state *g, fedl_instant_ns now_ns, uint32_t device_id);
+bool fedli_group_is_excluded(const fedli_group_state *g, uint32_t device_id);
 fedl_group_answer fedli_group_put_ready(fedli_group_state *g, fedl_instant_ns now_ns,
                                         uint32_t device_id, const uint8_t id_public[32],
                                         const uint8_t noise_public[32],

@@ -34,7 +34,8 @@ fedl_instant_ns fedli_masked_task_until_ns(const fedli_task *t, uint32_t device_
         return 0;
     }
     if (t->phase == FEDL_PHASE_RUNNING) {
-        return fedl_group_phase_of(&m->group) == FEDL_GROUP_GATHERING ? t->timer_ns : 0;
+        const bool open = fedl_group_phase_of(&m->group) == FEDL_GROUP_GATHERING;
+        return open && !fedl_group_vector_counted(&m->group, device_id) ? t->timer_ns : 0;
     }
     return t->phase == FEDL_PHASE_UNMASKING && m->resumed &&
                    fedl_group_waits_for(&m->group, device_id)
@@ -79,6 +80,7 @@ static void make_setup(const fedli_coord_state *c, fedli_task *t, fedl_group_set
     setup->gather_until_ns = t->timer_ns;
     setup->excluded_count = fedli_excluded_list(t);
     setup->excluded = t->masked.excluded_ids;
+    setup->helper_cert = c->cfg.has_helper ? c->cfg.helper_cert : NULL;
 }
 
 void fedli_masked_begin(fedli_coord_state *c, fedli_task *t)
@@ -199,7 +201,8 @@ void fedli_masked_update(fedli_coord_state *c, fedli_task *t)
             fedli_round_abort(c, t, fedl_group_reason(&m->group));
         } else if (phase == FEDL_GROUP_FROZEN) {
             freeze(c, t);
-        } else if (phase == FEDL_GROUP_GATHERING && t->outstanding < fedli_masked_cohort_min(t)) {
+        } else if (phase == FEDL_GROUP_GATHERING &&
+                   t->outstanding + t->accum.count < fedli_masked_cohort_min(t)) {
             fedli_round_abort(c, t, "too few devices left");
         }
     } else if (t->phase == FEDL_PHASE_UNMASKING) {
@@ -208,6 +211,8 @@ void fedli_masked_update(fedli_coord_state *c, fedli_task *t)
             fedli_round_burn(c, t, fedl_group_reason(&m->group));
         } else if (phase == FEDL_GROUP_READY) {
             compute(c, t);
+        } else if (fedl_group_helper_ask(&m->group, c->now_ns)) {
+            fedli_helped_ask(c, t);
         }
     }
 }

@@ -61,7 +61,7 @@ static void lay_out(task_pieces *p, fedli_arena *arena, const fedl_coord_config 
     p->members = fedli_arena_take(arena, round->select_count, sizeof *p->members);
     p->member_ids = fedli_arena_take(arena, round->select_count, sizeof *p->member_ids);
     p->staging = fedli_arena_take(arena, p->slot_count, vector);
-    if (plan->aggregation != FEDL_AGGREGATION_MASKED) {
+    if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
         p->hashes = fedli_arena_take(arena, p->slot_count + 1u, sizeof(fedl_hash));
         return;
     }
@@ -72,12 +72,17 @@ static void lay_out(task_pieces *p, fedli_arena *arena, const fedl_coord_config 
     p->share_kinds = fedli_arena_take(arena, round->select_count, 1);
 }
 
+static bool lacks_helper(const fedl_coord_config *cfg, const fedl_plan *plan)
+{
+    return plan->aggregation == FEDL_AGGREGATION_HELPER && !cfg->has_helper;
+}
+
 size_t fedl_coord_task_size(const fedl_coord_config *cfg, const fedl_plan *plan,
                             const fedl_round_config *round)
 {
     task_pieces pieces = {0};
     fedli_arena arena;
-    if (fedl_coord_task_check(plan, round, NULL) != FEDL_OK) {
+    if (fedl_coord_task_check(plan, round, NULL) != FEDL_OK || lacks_helper(cfg, plan)) {
         return 0;
     }
     fedli_arena_init(&arena, NULL, 0);
@@ -168,7 +173,9 @@ fedl_status fedli_task_create(fedli_coord_state *c, fedli_task **task, const fed
 {
     task_pieces pieces = {0};
     fedli_arena arena;
-    fedl_status status = fedl_coord_task_check(&setup->plan, &setup->round, NULL);
+    fedl_status status = lacks_helper(&c->cfg, &setup->plan)
+                             ? FEDL_ERR_UNSUPPORTED
+                             : fedl_coord_task_check(&setup->plan, &setup->round, NULL);
     if (status != FEDL_OK) {
         return status;
     }

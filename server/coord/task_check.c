@@ -18,6 +18,9 @@ static fedl_status check_masked(const fedl_plan *plan, const fedl_round_config *
         *reason = "the goal is below min_cohort";
         return FEDL_ERR_RANGE;
     }
+    if (plan->aggregation == FEDL_AGGREGATION_HELPER) {
+        return FEDL_OK; /* no graph */
+    }
     if (fedli_params_for(&params, round->clients_goal, secagg->gamma_permille,
                          secagg->delta_permille, secagg->trust) != FEDL_OK) {
         *reason = "no safe k and t for the goal";
@@ -48,8 +51,9 @@ fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config
         text = "unknown aggregator";
         status = FEDL_ERR_UNSUPPORTED;
     }
-    if (status == FEDL_OK && plan->aggregation == FEDL_AGGREGATION_HELPER) {
-        text = "this server has no helper";
+    if (status == FEDL_OK && plan->aggregation == FEDL_AGGREGATION_HELPER &&
+        plan->privacy.mode != FEDL_PRIVACY_NONE) {
+        text = "devices add no noise in helper rounds yet";
         status = FEDL_ERR_UNSUPPORTED;
     }
     if (status == FEDL_OK && plan->privacy.mode == FEDL_PRIVACY_CENTRAL) {
@@ -64,7 +68,7 @@ fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config
         text = "the privacy budget pays for no round";
         status = FEDL_ERR_RANGE;
     }
-    if (status == FEDL_OK && plan->aggregation == FEDL_AGGREGATION_MASKED) {
+    if (status == FEDL_OK && plan->aggregation != FEDL_AGGREGATION_PLAIN) {
         status = check_masked(plan, round, &text);
     }
     if (reason != NULL) {

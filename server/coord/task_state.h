@@ -61,6 +61,7 @@ typedef struct fedli_masked {
     size_t exported_max;
     uint8_t *share_kinds;    /* [select_count] for store ops */
     uint64_t compute_ticket; /* 0 = not out */
+    uint64_t helper_ticket;  /* of the newest question; 0 = not out */
     fedl_compute_job job;
     uint32_t blamed; /* by the attempt that has failed; 0 = nobody */
     uint32_t blamed_other;
@@ -123,9 +124,15 @@ typedef struct fedli_task {
     bool admin_out;
 } fedli_task;
 
+/* By neighbours or for a helper. */
 static inline bool fedli_task_is_masked(const fedli_task *t)
 {
-    return t->plan.aggregation == FEDL_AGGREGATION_MASKED;
+    return t->plan.aggregation != FEDL_AGGREGATION_PLAIN;
+}
+
+static inline bool fedli_task_is_helped(const fedli_task *t)
+{
+    return t->plan.aggregation == FEDL_AGGREGATION_HELPER;
 }
 
 #endif

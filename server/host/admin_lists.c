@@ -60,7 +60,7 @@ static void put_protection(cJSON *object, const fedl_task_holder *holder)
 {
     const fedl_plan *plan = &holder->config.plan;
     (void)cJSON_AddStringToObject(object, "aggregation", aggregation_name(plan->aggregation));
-    if (plan->aggregation == FEDL_AGGREGATION_MASKED) {
+    if (plan->aggregation != FEDL_AGGREGATION_PLAIN) {
         (void)cJSON_AddStringToObject(
             object, "trust", plan->secagg.trust == FEDL_TRUST_ACTIVE ? "active" : "curious");
         fedli_json_u64(object, "min_cohort", plan->secagg.min_cohort);

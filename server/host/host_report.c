@@ -172,8 +172,7 @@ void fedli_host_charged(const fedl_host *host, const fedl_store_op *op)
 /* "10/10 reports", or "masked sum of 9/10". */
 static void report_count_text(const fedl_task_holder *holder, uint64_t reports, char out[64])
 {
-    const bool masked =
-        holder != NULL && holder->config.plan.aggregation == FEDL_AGGREGATION_MASKED;
+    const bool masked = holder != NULL && holder->config.plan.aggregation != FEDL_AGGREGATION_PLAIN;
     const uint64_t goal = holder != NULL ? holder->config.round.clients_goal : reports;
     (void)snprintf(out, 64, "%s%" PRIu64 "/%" PRIu64 "%s", masked ? "masked sum of " : "", reports,
                    goal, masked ? "" : " reports");

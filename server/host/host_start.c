@@ -96,6 +96,9 @@ fedl_exit fedli_host_open_coordinator(fedl_host *host, char text[FEDL_HOME_TEXT_
     cfg->upload_idle_ms = host->config.upload_idle_ms;
     cfg->refusals_per_s = host->config.refusals_per_s;
     fedli_wipe(&identity, sizeof identity);
+    if (fedli_host_helper_open(host, text) != FEDL_OK) {
+        return FEDL_EXIT_CONFIG;
+    }
     size_t bytes = fedl_coord_size(cfg);
     if (bytes == 0) {
         (void)snprintf(text, FEDL_HOME_TEXT_BYTES,

@@ -77,6 +77,8 @@ typedef struct fedl_host {
     fedl_store_worker *worker;
     uint32_t stores_out;
     fedl_compute_pool compute;
+    struct fedl_helper_link *helper; /* NULL: none is configured */
+    uint32_t helper_out;             /* questions under way */
     fedl_transport *transport;
     fedl_admin_server *admin;
     struct fedl_admin_work *watchers;
@@ -91,6 +93,9 @@ void fedli_host_step(fedl_host *host, fedl_event *event);
 /** Gives the ticks that are due and sets the timer. */
 void fedli_host_settle(fedl_host *host);
 
+/** Ends the loop when it is to stop and nothing is under way. */
+void fedli_host_stop_when_idle(fedl_host *host);
+
 /* ---- host_start.c ---- */
 /** Loads keys and config, opens the database. */
 fedl_exit fedli_host_open_home(fedl_host *host, const fedl_host_options *options,
@@ -99,6 +104,14 @@ fedl_exit fedli_host_open_home(fedl_host *host, const fedl_host_options *options
 fedl_exit fedli_host_open_coordinator(fedl_host *host, char text[FEDL_HOME_TEXT_BYTES]);
 /** Exit code for a failure of the store. */
 fedl_exit fedli_host_exit_of(fedl_status status);
+
+/* ---- helper_ask.c ---- */
+/** Reads the helper's grant when fedl.ini names one. Errors: ERR_FORMAT (one of both keys only),
+ * those of the grant, ERR_MISMATCH (of another fleet or server); text is one line. */
+FEDL_NODISCARD fedl_status fedli_host_helper_open(fedl_host *host, char text[FEDL_HOME_TEXT_BYTES]);
+/** Carries a question to the helper on a thread; HELPER comes on the loop. */
+void fedli_host_helper_ask(fedl_host *host, const fedl_action *action);
+void fedli_host_helper_close(fedl_host *host);
 
 /* ---- host_tasks.c ---- */
 /**

@@ -42,6 +42,11 @@ fedl_status fedli_host_task_make(fedl_task_holder **holder, const fedl_host *hos
     if (status == FEDL_OK) {
         bytes = fedl_coord_task_size(&host->coord_config, &made->config.plan, &made->config.round);
         status = bytes == 0 ? FEDL_ERR_RANGE : FEDL_OK;
+        if (made->config.plan.aggregation == FEDL_AGGREGATION_HELPER && host->helper == NULL) {
+            (void)snprintf(error->text, sizeof error->text,
+                           "mode = helper: this server has no helper; give helper_url and "
+                           "helper_cert in its fedl.ini");
+        }
     }
     if (status == FEDL_OK) {
         made->block = block_of(bytes);

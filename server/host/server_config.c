@@ -13,6 +13,7 @@ typedef enum value_kind {
     VALUE_COUNT = 2,
     VALUE_FORMAT = 3,
     VALUE_LEVEL = 4,
+    VALUE_PATH = 5,
 } value_kind;
 
 typedef struct key_row {
@@ -32,6 +33,8 @@ typedef struct key_row {
 static const key_row keys[] = {
     {"server", "listen", VALUE_URL, offsetof(fedl_server_config, listen), 0, 0},
     {"server", "advertise", VALUE_URL, offsetof(fedl_server_config, advertise), 0, 0},
+    {"server", "helper_url", VALUE_URL, offsetof(fedl_server_config, helper_url), 0, 0},
+    {"server", "helper_cert", VALUE_PATH, offsetof(fedl_server_config, helper_cert), 0, 0},
     {"log", "format", VALUE_FORMAT, offsetof(fedl_server_config, log_format), 0, 0},
     {"log", "level", VALUE_LEVEL, offsetof(fedl_server_config, log_level), 0, 0},
     COUNT_KEY("limits", devices_max, 1, 100000),
@@ -191,6 +194,12 @@ static fedl_status set_value(parse_state *state, const key_row *row, const char 
         return set_url(state, base + row->offset, value);
     case VALUE_COUNT:
         return set_count(state, row, (uint32_t *)(void *)(base + row->offset), value);
+    case VALUE_PATH:
+        if (strlen(value) >= FEDL_URL_BYTES_MAX) {
+            return fail(state, FEDL_ERR_RANGE, "path too long:", value);
+        }
+        (void)snprintf(base + row->offset, FEDL_URL_BYTES_MAX, "%s", value);
+        return FEDL_OK;
     case VALUE_FORMAT:
         index = choice(value, formats, 3);
         state->config->log_format = (fedl_log_format)index;

@@ -30,7 +30,9 @@ typedef enum fedl_log_level {
 
 typedef struct fedl_server_config {
     char listen[FEDL_URL_BYTES_MAX];
-    char advertise[FEDL_URL_BYTES_MAX]; /* URL that devices are told; empty: none */
+    char advertise[FEDL_URL_BYTES_MAX];   /* URL that devices are told; empty: none */
+    char helper_url[FEDL_URL_BYTES_MAX];  /* empty: no tasks with a helper */
+    char helper_cert[FEDL_URL_BYTES_MAX]; /* its grant: host/helper_home.h */
     fedl_log_format log_format;
     fedl_log_level log_level;
     uint32_t devices_max;

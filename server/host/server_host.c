@@ -32,9 +32,10 @@ typedef struct op_job {
 
 #define TICKS_MAX 1000u /* ticks given in a row before the loop looks at its inputs again */
 
-static void stop_when_idle(fedl_host *host)
+void fedli_host_stop_when_idle(fedl_host *host)
 {
-    if (host->stopping && host->stores_out == 0 && host->compute.jobs_out == 0) {
+    if (host->stopping && host->stores_out == 0 && host->compute.jobs_out == 0 &&
+        host->helper_out == 0) {
         uv_stop(&host->loop);
     }
 }
@@ -105,7 +106,7 @@ static void on_computed(void *context, uint64_t ticket)
     fedl_crash_at_host(FEDL_CRASH_COMPUTED_BEFORE_STEP);
     fedli_host_step(host, &event);
     fedli_host_settle(host);
-    stop_when_idle(host);
+    fedli_host_stop_when_idle(host);
 }
 
 static void execute(fedl_host *host, const fedl_action *action)
@@ -135,6 +136,9 @@ static void execute(fedl_host *host, const fedl_action *action)
         break;
     case FEDL_ACTION_COMPUTE:
         submit_job(host, action);
+        break;
+    case FEDL_ACTION_HELPER:
+        fedli_host_helper_ask(host, action);
         break;
     }
 }
@@ -208,7 +212,7 @@ static void on_wake(uv_async_t *async)
         fedli_host_step(host, &event);
     }
     fedli_host_settle(host);
-    stop_when_idle(host);
+    fedli_host_stop_when_idle(host);
 }
 
 static void wake_loop(void *context)
@@ -233,7 +237,7 @@ static void begin_stop(fedl_host *host, const char *why)
         host->transport = NULL;
     }
     fedli_admin_close(host);
-    stop_when_idle(host);
+    fedli_host_stop_when_idle(host);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -331,6 +335,7 @@ static void close_all(fedl_host *host, bool loop_open)
         host->store->ops->close(host->store);
     }
     free(host->coord_block);
+    fedli_host_helper_close(host);
     fedli_wipe(&host->coord_config.identity, sizeof host->coord_config.identity);
     free(host);
 }

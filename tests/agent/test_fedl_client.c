@@ -77,7 +77,8 @@ static void wrong_command_lines(void **state)
     fails("run --csv a --policy", 2, "its value is missing");
     fails("run --csv a --policy cohort", 2, "KEY = VALUE wanted");
     fails("run --csv a --policy cohort=5", 2, "unknown key 'cohort'; there are min_aggregation, ");
-    fails("run --csv a --policy min_aggregation=helper", 2, "'helper' is not plain or masked");
+    fails("run --csv a --policy min_aggregation=secret", 2,
+          "'secret' is not plain, helper or masked");
     fails("run --csv a --policy min_cohort=2", 2, "'2' is not a whole number from 3 to 65535");
     fails("run --csv a --policy min_cohort=5.0", 2, "'5.0' is not a whole number");
     fails("run --csv a --policy min_cohort=99999999999999999999", 2, "is not a whole number");

@@ -316,6 +316,8 @@ static const char *item_name(fedl_group_item item)
         return "SURVIVORS ";
     case FEDL_ITEM_CONFIRMS:
         return "CONFIRMS ";
+    case FEDL_ITEM_HELPER:
+        return "HELPER ";
     }
     return "? ";
 }

@@ -216,7 +216,7 @@ static void a_policy_out_of_range_is_no_configuration(void **state)
         fedl_site_policy *p = &w->cfg.policy;
         *p = good;
         p->min_aggregation = i == 0   ? (fedl_aggregation)0
-                             : i == 1 ? FEDL_AGGREGATION_HELPER
+                             : i == 1 ? (fedl_aggregation)4
                                       : p->min_aggregation;
         p->min_cohort = i == 2 ? 2 : p->min_cohort;
         p->gamma_permille = i == 3 ? 334 : p->gamma_permille;

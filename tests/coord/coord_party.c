@@ -94,6 +94,8 @@ static void begin(party_world *p, party_device *q)
     setup->device_id = q->d->id;
     setup->ca_public = w->cfg.identity.ca_public;
     setup->device_cert = q->d->device_cert;
+    setup->id_secret = q->d->id_secret;
+    setup->noise_secret = q->d->noise_secret;
     for (size_t i = 0; i < sizeof setup->secret; i++) {
         setup->secret[i] = (uint8_t)fedli_rng_u32(&w->rng);
     }

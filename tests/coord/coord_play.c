@@ -164,3 +164,22 @@ void world_compute(world *w)
     w->compute_ticket = 0;
     world_step_once(w, &event);
 }
+
+void world_make_helper(world *w)
+{
+    fedl_cert cert = {.role = FEDL_CERT_HELPER, .serial = 1};
+    memset(w->helper_secret, 0x68, sizeof w->helper_secret);
+    memcpy(cert.fleet_id, w->cfg.identity.fleet_id, 16);
+    w->crypto->x25519_public(cert.noise_public, w->helper_secret);
+    fedl_cert_issue(w->crypto, w->cfg.helper_cert, &cert, w->cfg.identity.ca_secret);
+    w->cfg.has_helper = true;
+}
+
+void world_note_question(world *w, const fedl_action *action)
+{
+    assert_true(action->bytes.size <= sizeof w->helper_request);
+    w->helper_ticket = action->ticket;
+    w->helper_request_bytes = action->bytes.size;
+    memcpy(w->helper_request, action->bytes.data, action->bytes.size);
+    w->helper_asked++;
+}

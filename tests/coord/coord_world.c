@@ -45,6 +45,7 @@ static void make_identity(world *w)
     memcpy(cert.id_public, id->round_public, 32);
     memcpy(cert.noise_public, id->noise_public, 32);
     fedl_cert_issue(w->crypto, id->server_cert, &cert, id->ca_secret);
+    world_make_helper(w);
 }
 
 static void make_plan(world *w)
@@ -237,6 +238,9 @@ static void on_action(world *w, const fedl_action *a)
         assert_int_equal(w->compute_ticket, 0);
         w->compute_ticket = a->ticket;
         w->compute_job = a->job;
+        return;
+    case FEDL_ACTION_HELPER:
+        world_note_question(w, a);
         return;
     }
     fail();

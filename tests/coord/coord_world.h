@@ -91,6 +91,12 @@ struct world {
     uint32_t store_count;
     uint64_t compute_ticket; /* a computation that is out; 0 = none */
     const fedl_compute_job *compute_job;
+    /* Questions to the helper: the newest one. Tests answer it, or don't. */
+    uint64_t helper_ticket; /* 0 = none since the last answer */
+    uint32_t helper_asked;
+    size_t helper_request_bytes;
+    uint8_t helper_request[8192];
+    uint8_t helper_secret[32];
     uint32_t restart_count;
     void (*after_step)(world *w); /* looks at whatever it likes; may be NULL */
     void (*before_store)(world *w, const fedl_store_op *op); /* the same, of what is handed over */
@@ -130,6 +136,8 @@ void world_restart(world *w);
 void world_step(world *w, fedl_event *event);
 void world_step_once(world *w, fedl_event *event);      /* without what the store does then */
 void world_answer(world *w, const fedl_action *action); /* SEND and DROP */
+void world_make_helper(world *w);
+void world_note_question(world *w, const fedl_action *action); /* HELPER */
 void world_event(const world *w, fedl_event *event, fedl_event_kind kind);
 void world_tick(world *w);
 /* Moves the clock and ticks at every deadline on the way. */

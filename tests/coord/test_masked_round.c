@@ -245,7 +245,10 @@ static void plans_that_cannot_work_are_refused(void **state)
     plan->privacy.mode = FEDL_PRIVACY_NONE;
     fedl_plan_settle(plan);
     plan->aggregation = FEDL_AGGREGATION_HELPER;
-    assert_int_equal(fedl_coord_task_check(plan, round, &reason), FEDL_ERR_UNSUPPORTED);
+    assert_int_equal(fedl_coord_task_check(plan, round, &reason), FEDL_OK);
+    assert_int_not_equal(fedl_coord_task_size(&p.w.cfg, plan, round), 0);
+    p.w.cfg.has_helper = false;
+    assert_int_equal(fedl_coord_task_size(&p.w.cfg, plan, round), 0);
     plan->aggregation = FEDL_AGGREGATION_MASKED;
     round->agg_kind = 99;
     assert_int_equal(fedl_coord_task_check(plan, round, &reason), FEDL_ERR_UNSUPPORTED);

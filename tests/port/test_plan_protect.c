@@ -125,7 +125,8 @@ static void unsafe_plans_are_refused(void **state)
         uint32_t line;
         const char *expected;
     } cases[] = {
-        {"2", "", FEDL_ERR_RANGE, 10, "mode = masked needs at least 3 clients in [round], not 2"},
+        {"2", "", FEDL_ERR_RANGE, 10,
+         "mode = masked or helper needs at least 3 clients in [round], not 2"},
         {"9", "min_cohort = 10", FEDL_ERR_RANGE, 15,
          "min_cohort in [aggregation] (10) is above clients in [round] (9)"},
         {"9", "min_cohort = 2", FEDL_ERR_RANGE, 15,

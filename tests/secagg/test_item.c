@@ -96,14 +96,14 @@ static void refusals_have_texts(void **state)
 {
     (void)state;
     assert_string_equal(fedl_refusal_text(FEDL_REFUSAL_NONE), "none");
-    for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_COHORT_LARGE; i++) {
+    for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_POLICY_HELPER; i++) {
         const char *text = fedl_refusal_text((fedl_refusal)i);
         assert_true(strlen(text) > 10);
         for (int j = FEDL_REFUSAL_PLAIN; j < i; j++) {
             assert_string_not_equal(text, fedl_refusal_text((fedl_refusal)j));
         }
     }
-    assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_COHORT_LARGE + 1)),
+    assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_POLICY_HELPER + 1)),
                         "unknown");
 }
 

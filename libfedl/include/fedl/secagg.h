@@ -65,7 +65,8 @@ typedef struct fedl_privacy_config {
 
 /* What the owner of a device demands of every plan, whatever the server says. */
 typedef struct fedl_site_policy {
-    fedl_aggregation min_aggregation; /* PLAIN: opt-in to plain; MASKED: plain is refused */
+    fedl_aggregation min_aggregation; /* PLAIN: anything; HELPER: plain is refused; MASKED: helper
+                                         too */
     bool require_active;              /* refuse plans with trust = curious */
     bool require_privacy;             /* refuse plans without DISTRIBUTED noise */
     uint16_t min_cohort;              /* ≥ FEDL_COHORT_MIN; smaller plans are refused */
@@ -120,7 +121,8 @@ void fedl_site_policy_default(fedl_site_policy *policy);
     X(CONFIRM_FEW, 36, "too few neighbours confirm the same sets of survivors")                    \
     X(STATE_LOST, 37, "the state of this attempt is lost")                                         \
     X(HELPER, 38, "the helper's certificate is not good")                                          \
-    X(COHORT_LARGE, 39, "more devices than the plan's ring has room for")
+    X(COHORT_LARGE, 39, "more devices than the plan's ring has room for")                          \
+    X(POLICY_HELPER, 40, "the task trusts a helper, this site asks for masks among devices")
 
 typedef enum fedl_refusal {
     FEDL_REFUSAL_NONE = 0,

@@ -40,7 +40,7 @@ const plan_key plan_keys[] = {
     {"round", "attempts", PLAN_INT, "1", "100", "3", TASK(round.attempt_max), "Attempts at a round before the task pauses."},
     {"round", "retry", PLAN_DURATION, "0", "7d", "10s", TASK(round.retry_ms), "Pause before the next attempt; also what devices that were not chosen are told to wait."},
 
-    {"aggregation", "mode", PLAN_CHOICE, "plain=1|masked=2", "helper", "masked", TASK(plan.aggregation), "`plain`: updates are clipped and encrypted to the server, which sees each of them. `masked`: the server sees sums over at least min_cohort devices, no single update."},
+    {"aggregation", "mode", PLAN_CHOICE, "plain=1|masked=2|helper=3", NULL, "masked", TASK(plan.aggregation), "`plain`: updates are clipped and encrypted to the server, which sees each of them. `masked`: the server sees sums over at least min_cohort devices, no single update. `helper`: the same, with less work for the devices; a second party, which must not collude with the server, takes the masks off."},
     {"aggregation", "optimiser", PLAN_CHOICE, "fedavg=1", "fedavgm|fedadam|fedyogi|fedadagrad", "fedavg", TASK(round.agg_kind), "What the server does with the mean update: `fedavg` adds it."},
     {"aggregation", "server_lr", PLAN_Q16, "0.0001", "16", "1", TASK(round.server_lr_q16), "Server learning rate: the mean update is multiplied by it."},
     {"aggregation", "clip", PLAN_Q16, "0.0001", "65535", "4", TASK(plan.update.clip_q16), "Largest L2 norm of a device's update; longer ones are shortened to it."},

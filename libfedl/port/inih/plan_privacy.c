@@ -152,7 +152,7 @@ void plan_privacy_check(plan_draft *draft)
                   "differential privacy needs 'sigma' and 'epsilon' in [privacy]");
     }
     if (plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
-        if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
+        if (plan->aggregation != FEDL_AGGREGATION_MASKED) {
             plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "mode"),
                       "mode = distributed in [privacy] hides a device in the sum of all: it needs "
                       "mode = masked in [aggregation]");

@@ -51,8 +51,8 @@ static void check_cohort(plan_draft *draft)
     const uint32_t floor = cohort_floor(config);
     if (clients < FEDL_COHORT_MIN) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "round", "clients"),
-                  "mode = masked needs at least %u clients in [round], not %u", FEDL_COHORT_MIN,
-                  clients);
+                  "mode = masked or helper needs at least %u clients in [round], not %u",
+                  FEDL_COHORT_MIN, clients);
     }
     if (clients < secagg->min_cohort) {
         plan_fail(draft, FEDL_ERR_RANGE, line,
@@ -133,7 +133,8 @@ void plan_protect_check(plan_draft *draft)
         return;
     }
     check_cohort(draft);
-    if (draft->status == FEDL_OK) {
+    if (draft->status == FEDL_OK &&
+        draft->config->plan.aggregation == FEDL_AGGREGATION_MASKED) { /* a helper needs no graph */
         check_dropout(draft);
     }
 }

@@ -102,11 +102,12 @@ void fedl_plan_report_make(fedl_plan_report *report, const fedl_plan *plan,
     fedl_site_policy usual;
     fedl_site_policy_default(&usual);
     report->usual_refusal = fedli_policy_check(&usual, plan);
-    report->masked = plan->aggregation != FEDL_AGGREGATION_PLAIN;
+    report->masked = plan->aggregation == FEDL_AGGREGATION_MASKED;
+    report->helped = plan->aggregation == FEDL_AGGREGATION_HELPER;
+    if (report->cohort_min < plan->secagg.min_cohort) { /* 0 when it is plain */
+        report->cohort_min = plan->secagg.min_cohort;
+    }
     if (report->masked) {
-        if (report->cohort_min < plan->secagg.min_cohort) {
-            report->cohort_min = plan->secagg.min_cohort;
-        }
         report_graph(report, &plan->secagg);
         report_cost(report, &plan->secagg);
     }

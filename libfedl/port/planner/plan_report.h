@@ -20,6 +20,7 @@ typedef struct fedl_plan_report {
 
     /* Zero when plain. */
     bool masked;
+    bool helped;   /* a helper takes the masks off: no graph */
     bool complete; /* everyone with everyone; else a ring of k neighbours */
     uint32_t k;
     uint32_t t;

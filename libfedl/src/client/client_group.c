@@ -22,7 +22,7 @@
 bool fedli_client_is_masked(const fedli_client_state *c)
 {
     /* By the plan alone: whatever else may be wrong, a masked plan's update never goes unmasked. */
-    return c->task.plan.aggregation == FEDL_AGGREGATION_MASKED;
+    return c->task.plan.aggregation != FEDL_AGGREGATION_PLAIN;
 }
 
 /* ---- memory ---- */
@@ -31,14 +31,18 @@ void fedli_client_group_lay_out(fedli_client_state *c, const fedl_plan *plan, fe
 {
     const fedl_secagg_config *s = &plan->secagg;
     fedli_client_group *g = &c->group;
-    if (plan->aggregation != FEDL_AGGREGATION_MASKED) {
+    if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
         return;
     }
+    const bool helped = plan->aggregation == FEDL_AGGREGATION_HELPER; /* no pairs */
     const size_t party_bytes = fedli_party_size(plan);
-    const uint32_t cache_count = fedli_params_k_max(plan->update.clients_max, s->gamma_permille,
-                                                    s->delta_permille, s->trust);
+    const uint32_t cache_count =
+        helped ? 0
+               : fedli_params_k_max(plan->update.clients_max, s->gamma_permille, s->delta_permille,
+                                    s->trust);
     void *party = fedli_arena_take(arena, 1, party_bytes);
-    fedli_pair_cache_entry *cache = fedli_arena_take(arena, cache_count, sizeof *cache);
+    fedli_pair_cache_entry *cache =
+        helped ? NULL : fedli_arena_take(arena, cache_count, sizeof *cache);
     if (arena->block == NULL || arena->failed) {
         return; /* only counting, or the block is too small */
     }
@@ -201,6 +205,8 @@ static void fill_setup(fedli_client_state *c)
     setup->ca_public = identity->ca_public;
     setup->device_cert = identity->cert;
     setup->utc_s = c->event->utc_s;
+    setup->id_secret = identity->id_secret;
+    setup->noise_secret = identity->noise_secret;
 }
 
 /* Two secrets from one event, apart from each other and from whatever else the event's entropy is
@@ -216,7 +222,8 @@ static void renew_epoch(fedli_client_state *c)
     fedli_client_group *g = &c->group;
     const fedl_identity *identity = &c->cfg.identity;
     uint8_t secret[32];
-    if (fedli_epoch_key_good(&g->epoch, identity->device_id, c->task.task_id, c->task.round)) {
+    if (c->task.plan.aggregation == FEDL_AGGREGATION_HELPER ||
+        fedli_epoch_key_good(&g->epoch, identity->device_id, c->task.task_id, c->task.round)) {
         return;
     }
     fedli_wipe(g->cache, g->cache_count * sizeof *g->cache);
@@ -292,7 +299,9 @@ static void advance(fedli_client_state *c)
             fedli_client_task_decline(c, FEDL_REFUSAL_BUDGET, 0);
             return;
         }
-        fedli_client_log(c, FEDL_CLIENT_LOG_COHORT)->a = fedli_party_cohort(&g->party);
+        if (fedli_party_cohort(&g->party) != 0) { /* with a helper nobody sees a roster */
+            fedli_client_log(c, FEDL_CLIENT_LOG_COHORT)->a = fedli_party_cohort(&g->party);
+        }
         store_progress(c, false);
         return;
     case FEDLI_PARTY_UPLOAD:

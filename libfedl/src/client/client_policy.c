@@ -8,19 +8,33 @@
 
 #define GAMMA_PERMILLE_MAX 333u /* what a plan may reckon with at most */
 
+/* How much a kind of aggregation protects, whatever its number; 0: unknown. A helper needs one
+ * party more to be trusted than masks among devices do. */
+static uint32_t rank(fedl_aggregation aggregation)
+{
+    switch (aggregation) {
+    case FEDL_AGGREGATION_PLAIN:
+        return 1;
+    case FEDL_AGGREGATION_HELPER:
+        return 2;
+    case FEDL_AGGREGATION_MASKED:
+        return 3;
+    }
+    return 0;
+}
+
 bool fedli_policy_good(const fedl_site_policy *policy)
 {
-    return (policy->min_aggregation == FEDL_AGGREGATION_PLAIN ||
-            policy->min_aggregation == FEDL_AGGREGATION_MASKED) &&
-           policy->min_cohort >= FEDL_COHORT_MIN && policy->gamma_permille <= GAMMA_PERMILLE_MAX &&
-           policy->epochs_max >= 1 && policy->w_max >= 1 && policy->clip_q16_max >= 1;
+    return rank(policy->min_aggregation) != 0 && policy->min_cohort >= FEDL_COHORT_MIN &&
+           policy->gamma_permille <= GAMMA_PERMILLE_MAX && policy->epochs_max >= 1 &&
+           policy->w_max >= 1 && policy->clip_q16_max >= 1;
 }
 
 fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan *plan)
 {
     const bool plain = plan->aggregation == FEDL_AGGREGATION_PLAIN;
-    if (plain && policy->min_aggregation != FEDL_AGGREGATION_PLAIN) {
-        return FEDL_REFUSAL_PLAIN;
+    if (rank(plan->aggregation) < rank(policy->min_aggregation)) {
+        return plain ? FEDL_REFUSAL_PLAIN : FEDL_REFUSAL_POLICY_HELPER;
     }
     if (policy->require_active && plan->secagg.trust != FEDL_TRUST_ACTIVE) {
         return FEDL_REFUSAL_TRUST; /* a plain plan has no trust at all */

@@ -24,7 +24,8 @@
  * UNMASK     up   32·S(u)                     per neighbour v in U2: v's b share if v ∈ U3, else
  *                                             v's d share
  * COMPLAINT  up   8                           accused id u32 ‖ fedl_refusal u32
- * SEED       up   FEDLI_SEED_ITEM_BYTES       aggregation = helper: secagg/helper.h
+ * SEED       up   408                         aggregation = helper: secagg/helper.h
+ * HELPER     down 176                         aggregation = helper: the helper's certificate
  *
  * Bitmaps stand in roster order (CONFIRMS: in neighbour order), least significant bit first,
  * padding zero.
@@ -46,6 +47,7 @@ typedef enum fedl_group_item {
     FEDL_ITEM_FORWARD = 19,
     FEDL_ITEM_SURVIVORS = 20,
     FEDL_ITEM_CONFIRMS = 21,
+    FEDL_ITEM_HELPER = 22,
 } fedl_group_item;
 
 #define FEDLI_NONCE16_BYTES      16u
@@ -64,6 +66,7 @@ typedef enum fedl_group_item {
 #define FEDLI_FORWARD_EACH_BYTES (FEDLI_SALT_BYTES + FEDLI_SEALED_PAIR_BYTES)
 #define FEDLI_CONFIRM_TAG_BYTES  16u
 #define FEDLI_COMPLAINT_BYTES    8u
+#define FEDLI_SEED_ITEM_BYTES    (96u + 72u + FEDLI_DEVICE_CERT_BYTES + 64u)
 
 static inline size_t fedli_roster_bytes(uint32_t n)
 {

@@ -100,11 +100,12 @@ fedl_status fedli_party_begin(fedli_party *party, const fedli_party_setup *setup
                               uint32_t cache_count, void *block, size_t block_bytes)
 {
     const fedli_party_layout at =
-        fedli_party_layout_for(setup->plan->update.clients_max, fedli_party_k_max(setup->plan));
+        fedli_party_layout_for(fedli_party_n_max(setup->plan), fedli_party_k_max(setup->plan));
     if ((uintptr_t)block % 16u != 0 || block_bytes < at.block_bytes) {
         return FEDL_ERR_SIZE;
     }
-    if (!fedli_epoch_key_good(epoch, setup->device_id, setup->attempt.task_id,
+    if (setup->plan->aggregation == FEDL_AGGREGATION_MASKED &&
+        !fedli_epoch_key_good(epoch, setup->device_id, setup->attempt.task_id,
                               setup->attempt.round)) {
         return FEDL_ERR_STATE;
     }
@@ -118,7 +119,7 @@ fedl_status fedli_party_begin(fedli_party *party, const fedli_party_setup *setup
     fedli_party_state *s = party->state;
     s->magic = FEDLI_PARTY_MAGIC;
     s->state_bytes = sizeof *s;
-    s->n_max = setup->plan->update.clients_max;
+    s->n_max = fedli_party_n_max(setup->plan);
     s->k_max = fedli_party_k_max(setup->plan);
     s->at = at;
     s->position = FEDLI_PARTY_NOWHERE;
@@ -132,8 +133,12 @@ fedl_status fedli_party_begin(fedli_party *party, const fedli_party_setup *setup
     fedli_wipe(&secrets, sizeof secrets);
 
     fedli_party_setup_digest(party, s->setup_digest);
-    fedli_party_enter(party, FEDLI_PHASE_READY);
-    ready_build(party);
+    if (fedli_party_is_helped(party)) {
+        fedli_party_helper_begin(party);
+    } else {
+        fedli_party_enter(party, FEDLI_PHASE_READY);
+        ready_build(party);
+    }
     fedli_party_settle(party);
     return FEDL_OK;
 }
@@ -153,6 +158,7 @@ fedli_party_want fedli_party_next(const fedli_party *party)
     switch (party->state->phase) {
     case FEDLI_PHASE_READY:
     case FEDLI_PHASE_SHARES:
+    case FEDLI_PHASE_SEED:
     case FEDLI_PHASE_CONFIRM:
     case FEDLI_PHASE_UNMASK:
     case FEDLI_PHASE_COMPLAINT:
@@ -160,6 +166,7 @@ fedli_party_want fedli_party_next(const fedli_party *party)
     case FEDLI_PHASE_ROSTER:
     case FEDLI_PHASE_ROSTER_AGAIN:
     case FEDLI_PHASE_CERTS:
+    case FEDLI_PHASE_HELPER:
     case FEDLI_PHASE_FORWARD:
     case FEDLI_PHASE_SURVIVORS:
     case FEDLI_PHASE_CONFIRMS:
@@ -187,6 +194,8 @@ fedl_bytes fedli_party_blob(const fedli_party *party)
         size = FEDLI_READY_BYTES;
     } else if (s->phase == FEDLI_PHASE_SHARES) {
         size = fedli_shares_bytes(s->k);
+    } else if (s->phase == FEDLI_PHASE_SEED) {
+        size = FEDLI_SEED_ITEM_BYTES;
     } else if (s->phase == FEDLI_PHASE_CONFIRM) {
         size = (size_t)FEDLI_CONFIRM_TAG_BYTES * s->u3_peers;
         return fedl_bytes_of(fedli_party_confirm_blob(party), size);
@@ -207,6 +216,8 @@ void fedli_party_put_done(fedli_party *party)
     } else if (s->phase == FEDLI_PHASE_SHARES) {
         fedli_wipe(fedli_party_area(party), s->at.area_bytes);
         fedli_party_enter(party, FEDLI_PHASE_FORWARD);
+    } else if (s->phase == FEDLI_PHASE_SEED) {
+        fedli_party_enter(party, FEDLI_PHASE_UPLOAD);
     } else if (s->phase == FEDLI_PHASE_CONFIRM) {
         fedli_party_enter(party, s->judged ? FEDLI_PHASE_UNMASK : FEDLI_PHASE_CONFIRMS);
     } else if (s->phase == FEDLI_PHASE_UNMASK) {
@@ -221,7 +232,9 @@ void fedli_party_stored(fedli_party *party)
 {
     const fedli_party_phase phase = party->state->phase;
     FEDLI_CHECK(phase == FEDLI_PHASE_OPENED || phase == FEDLI_PHASE_CLOSED);
-    if (phase == FEDLI_PHASE_OPENED) {
+    if (phase == FEDLI_PHASE_OPENED && fedli_party_is_helped(party)) {
+        fedli_party_seed_build(party);
+    } else if (phase == FEDLI_PHASE_OPENED) {
         fedli_party_shares_build(party);
         fedli_party_enter(party, FEDLI_PHASE_SHARES);
     } else if (party->setup->plan->secagg.trust == FEDL_TRUST_ACTIVE) {
@@ -240,7 +253,8 @@ void fedli_party_uploaded(fedli_party *party)
     fedli_wipe(s->self_seed, sizeof s->self_seed);
     fedli_wipe(s->noise_key, sizeof s->noise_key);
     fedli_wipe(fedli_party_seed(party, 0), 32u * (size_t)s->u2_peers);
-    fedli_party_enter(party, FEDLI_PHASE_SURVIVORS);
+    fedli_party_enter(party,
+                      fedli_party_is_helped(party) ? FEDLI_PHASE_DONE : FEDLI_PHASE_SURVIVORS);
     fedli_party_settle(party);
 }
 
@@ -267,6 +281,10 @@ fedl_group_item fedli_party_item(const fedli_party *party)
         return FEDL_ITEM_ROSTER;
     case FEDLI_PHASE_CERTS:
         return FEDL_ITEM_CERTS;
+    case FEDLI_PHASE_HELPER:
+        return FEDL_ITEM_HELPER;
+    case FEDLI_PHASE_SEED:
+        return FEDL_ITEM_SEED;
     case FEDLI_PHASE_SHARES:
         return FEDL_ITEM_SHARES;
     case FEDLI_PHASE_FORWARD:

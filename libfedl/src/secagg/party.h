@@ -8,6 +8,8 @@
  *         ─► [PUT CONFIRM ─► GET CONFIRMS] ─► PUT UNMASK ─► DONE
  *   any step may end in REFUSED(reason), or in COMPLAIN (PUT COMPLAINT, then REFUSED).
  *
+ *   aggregation = helper: begin ─► GET HELPER ─► STORE opened ─► PUT SEED ─► UPLOAD ─► DONE
+ *
  * One secret per attempt makes everything that is sent, so that any blob can be sent again and is
  * the same. The block holds no pointers: its bytes are the state that save() keeps, at any moment,
  * for the same build of the library.
@@ -54,7 +56,7 @@ typedef struct fedli_pair_cache_entry {
 
 typedef struct fedli_party_setup {
     const fedl_crypto *crypto;
-    const fedl_plan *plan; /* checked; aggregation MASKED */
+    const fedl_plan *plan; /* checked; aggregation MASKED or HELPER */
     const fedl_site_policy *policy;
     fedli_attempt attempt;
     uint32_t device_id;
@@ -62,6 +64,8 @@ typedef struct fedli_party_setup {
     const uint8_t *device_cert; /* FEDLI_DEVICE_CERT_BYTES, this device's own */
     uint64_t utc_s;             /* 0 = no clock */
     uint8_t secret[32];         /* fresh for every attempt; only begin() reads it */
+    const uint8_t *id_secret;   /* 64, 32: of this device, outlive the party; HELPER only */
+    const uint8_t *noise_secret;
 } fedli_party_setup;
 
 typedef struct fedli_party {
@@ -78,6 +82,7 @@ size_t fedli_party_size(const fedl_plan *plan);
  * epoch and cache are in/out and outlive the party; epoch must be good for attempt.round (else make
  * a new one with fedli_epoch_key_make and clear the cache). Policy and persisted (round, attempt)
  * were checked by the caller. cache_count may be 0, and cache then NULL. block: 16-byte aligned.
+ * HELPER: epoch only has to be there, zeros will do.
  * Errors: ERR_SIZE (block too small or misaligned), ERR_STATE (epoch not good for the round),
  * ERR_AUTH (device_cert is not this device's, or not by this CA).
  */

@@ -8,6 +8,7 @@
  *   FORWARD    U2 bitmap         salt and sealed pair 96
  *   SURVIVORS  U3 bitmap         none
  *   CONFIRMS   bitmap over N(u)  tags 16
+ *   HELPER     none              certificate 176
  */
 #include "base/check.h"
 #include "secagg/party_state.h"
@@ -39,9 +40,12 @@ static record next_record(const fedli_party *party)
     case FEDLI_PHASE_CONFIRMS:
         return s->head_taken ? (record){s->gather, FEDLI_CONFIRM_TAG_BYTES}
                              : (record){s->confirms, (uint32_t)fedli_bitmap_bytes(s->k)};
+    case FEDLI_PHASE_HELPER:
+        return (record){s->gather, FEDLI_DEVICE_CERT_BYTES};
     case FEDLI_PHASE_READY:
     case FEDLI_PHASE_OPENED:
     case FEDLI_PHASE_SHARES:
+    case FEDLI_PHASE_SEED:
     case FEDLI_PHASE_UPLOAD:
     case FEDLI_PHASE_CLOSED:
     case FEDLI_PHASE_CONFIRM:
@@ -77,6 +81,8 @@ static void take_record(fedli_party *party)
         fedli_party_forward_record(party);
     } else if (s->phase == FEDLI_PHASE_SURVIVORS) {
         fedli_party_survivors_record(party);
+    } else if (s->phase == FEDLI_PHASE_HELPER) {
+        fedli_party_helper_record(party);
     } else if (head) {
         fedli_party_confirms_head(party);
     } else {
@@ -90,6 +96,7 @@ static fedl_refusal form_refusal(fedli_party_phase phase)
     return phase == FEDLI_PHASE_ROSTER         ? FEDL_REFUSAL_ROSTER_FORM
            : phase == FEDLI_PHASE_ROSTER_AGAIN ? FEDL_REFUSAL_ROSTER_CHANGED
            : phase == FEDLI_PHASE_CERTS        ? FEDL_REFUSAL_CERTIFICATE
+           : phase == FEDLI_PHASE_HELPER       ? FEDL_REFUSAL_HELPER
            : phase == FEDLI_PHASE_FORWARD      ? FEDL_REFUSAL_FORWARD_FORM
            : phase == FEDLI_PHASE_SURVIVORS    ? FEDL_REFUSAL_SURVIVORS_FORM
                                                : FEDL_REFUSAL_CONFIRM_FORM;
@@ -117,6 +124,9 @@ static bool total_is_possible(const fedli_party *party, uint64_t total)
     }
     if (s->phase == FEDLI_PHASE_SURVIVORS) {
         return total == fedli_bitmap_bytes(s->n);
+    }
+    if (s->phase == FEDLI_PHASE_HELPER) {
+        return total == FEDLI_DEVICE_CERT_BYTES;
     }
     return total >= next_record(party).bytes;
 }

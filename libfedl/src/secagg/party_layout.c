@@ -25,7 +25,8 @@ fedli_party_layout fedli_party_layout_for(uint32_t n_max, uint32_t k_max)
     const uint32_t candidates =
         (uint32_t)(sizeof(fedli_roster_hash) + k_max * sizeof(fedli_party_candidate));
     const uint32_t words = n_max > FEDL_COMPLETE_GRAPH_MAX ? 4u * n_max : 0;
-    const uint32_t blob = larger((uint32_t)fedli_shares_bytes(k_max), FEDLI_READY_BYTES);
+    const uint32_t blob = larger((uint32_t)fedli_shares_bytes(k_max),
+                                 larger(FEDLI_READY_BYTES, FEDLI_SEED_ITEM_BYTES));
     fedli_party_layout at;
     uint32_t end = 0;
     (void)place(&end, sizeof(fedli_party_state));
@@ -39,15 +40,23 @@ fedli_party_layout fedli_party_layout_for(uint32_t n_max, uint32_t k_max)
     return at;
 }
 
+uint32_t fedli_party_n_max(const fedl_plan *plan)
+{
+    return plan->aggregation == FEDL_AGGREGATION_HELPER ? 0 : plan->update.clients_max;
+}
+
 uint32_t fedli_party_k_max(const fedl_plan *plan)
 {
+    if (plan->aggregation == FEDL_AGGREGATION_HELPER) {
+        return 0;
+    }
     return fedli_params_k_max(plan->update.clients_max, plan->secagg.gamma_permille,
                               plan->secagg.delta_permille, plan->secagg.trust);
 }
 
 size_t fedli_party_size(const fedl_plan *plan)
 {
-    return fedli_party_layout_for(plan->update.clients_max, fedli_party_k_max(plan)).block_bytes;
+    return fedli_party_layout_for(fedli_party_n_max(plan), fedli_party_k_max(plan)).block_bytes;
 }
 
 void fedli_party_setup_digest(const fedli_party *party, uint8_t digest[32])
@@ -98,7 +107,7 @@ void fedli_party_settle(const fedli_party *party)
 static bool layout_is_for(const fedli_party_state *s, const fedl_plan *plan)
 {
     if (s->magic != FEDLI_PARTY_MAGIC || s->state_bytes != sizeof *s ||
-        s->n_max != plan->update.clients_max || s->k_max != fedli_party_k_max(plan)) {
+        s->n_max != fedli_party_n_max(plan) || s->k_max != fedli_party_k_max(plan)) {
         return false;
     }
     const fedli_party_layout at = fedli_party_layout_for(s->n_max, s->k_max);

@@ -6,6 +6,7 @@ list(APPEND FEDL_CLIENT_SOURCES
   secagg/party_confirm.c
   secagg/party_epoch.c
   secagg/party_forward.c
+  secagg/party_helper.c
   secagg/party_item.c
   secagg/party_layout.c
   secagg/party_mask.c

@@ -15,6 +15,7 @@
  *   FORWARD …   opened pairs 64·k ‖ seeds of the pairs' masks 32·k
  *   SURVIVORS … UNMASK blob 32·k (made in place of the pairs) ‖ … ‖ CONFIRM blob 16·k at 64·k
  *   COMPLAINT   the blob, 8
+ *   SEED        the blob, 408 (helper rounds: k = n = 0)
  *
  * DONE keeps the blobs of CONFIRM and UNMASK, which the server has anyway: it may need them again.
  *
@@ -36,18 +37,20 @@ typedef enum fedli_party_phase {
     FEDLI_PHASE_ROSTER = 2,
     FEDLI_PHASE_ROSTER_AGAIN = 3,
     FEDLI_PHASE_CERTS = 4,
-    FEDLI_PHASE_OPENED = 5,
-    FEDLI_PHASE_SHARES = 6,
-    FEDLI_PHASE_FORWARD = 7,
-    FEDLI_PHASE_UPLOAD = 8,
-    FEDLI_PHASE_SURVIVORS = 9,
-    FEDLI_PHASE_CLOSED = 10,
-    FEDLI_PHASE_CONFIRM = 11,
-    FEDLI_PHASE_CONFIRMS = 12,
-    FEDLI_PHASE_UNMASK = 13,
-    FEDLI_PHASE_DONE = 14,
-    FEDLI_PHASE_COMPLAINT = 15,
-    FEDLI_PHASE_REFUSED = 16,
+    FEDLI_PHASE_HELPER = 5, /* helper rounds begin here … */
+    FEDLI_PHASE_OPENED = 6,
+    FEDLI_PHASE_SHARES = 7,
+    FEDLI_PHASE_SEED = 8, /* … and go on here */
+    FEDLI_PHASE_FORWARD = 9,
+    FEDLI_PHASE_UPLOAD = 10,
+    FEDLI_PHASE_SURVIVORS = 11,
+    FEDLI_PHASE_CLOSED = 12,
+    FEDLI_PHASE_CONFIRM = 13,
+    FEDLI_PHASE_CONFIRMS = 14,
+    FEDLI_PHASE_UNMASK = 15,
+    FEDLI_PHASE_DONE = 16,
+    FEDLI_PHASE_COMPLAINT = 17,
+    FEDLI_PHASE_REFUSED = 18,
 } fedli_party_phase;
 
 /* A neighbour, in neighbour order. */
@@ -116,6 +119,7 @@ typedef struct fedli_party_state {
     uint8_t secret[32];    /* until SHARES is built */
     uint8_t self_seed[32]; /* from then until uploaded() */
     uint8_t noise_key[32]; /* until uploaded() */
+    uint8_t helper_public[32];
 
     /* What restore() checks. The body is everything behind the state; while an item comes in, it
      * changes with every byte and is not covered. */
@@ -126,6 +130,8 @@ typedef struct fedli_party_state {
 
 /* party_layout.c */
 fedli_party_layout fedli_party_layout_for(uint32_t n_max, uint32_t k_max);
+/** Largest roster and k of this plan; 0 without pairs. */
+uint32_t fedli_party_n_max(const fedl_plan *plan);
 uint32_t fedli_party_k_max(const fedl_plan *plan);
 void fedli_party_setup_digest(const fedli_party *party, uint8_t digest[32]);
 /** Ends every call that changes something: brings the digests up to date. */
@@ -194,5 +200,17 @@ void fedli_party_survivors_record(fedli_party *party); /* party_survivors.c */
 void fedli_party_confirm_build(fedli_party *party);    /* party_confirm.c */
 void fedli_party_confirms_head(fedli_party *party);
 void fedli_party_confirms_record(fedli_party *party);
+
+/* party_helper.c: what a helper round has instead of all that. */
+static inline bool fedli_party_is_helped(const fedli_party *party)
+{
+    return party->setup->plan->aggregation == FEDL_AGGREGATION_HELPER;
+}
+/** The first step: there is no READY. */
+void fedli_party_helper_begin(fedli_party *party);
+/** HELPER is there: the helper's certificate. */
+void fedli_party_helper_record(fedli_party *party);
+/** The attempt is stored: makes SEED, and the only mask. */
+void fedli_party_seed_build(fedli_party *party);
 
 #endif

@@ -3,6 +3,7 @@ list(APPEND FEDL_CLIENT_SOURCES
   secagg/binding.c
   secagg/epoch.c
   secagg/graph.c
+  secagg/helper.c
   secagg/item.c
   secagg/pair.c
   secagg/params.c

@@ -48,7 +48,7 @@ void fedl_cert_issue(const fedl_crypto *crypto, uint8_t out[FEDLI_CERT_BYTES],
 
 static bool is_role(uint8_t role)
 {
-    return role == FEDL_CERT_DEVICE || role == FEDL_CERT_ROUND;
+    return role == FEDL_CERT_DEVICE || role == FEDL_CERT_ROUND || role == FEDL_CERT_HELPER;
 }
 
 static fedl_status parse(fedl_cert *cert, fedl_bytes body)

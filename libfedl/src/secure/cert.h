@@ -19,12 +19,13 @@ typedef enum fedl_cert_role {
     FEDL_CERT_DEVICE = 1, /* id_public = Ed25519 of the device, noise_public = its Noise static */
     FEDL_CERT_ROUND = 2,  /* id_public = key that signs manifests and results, noise_public =
                              server's Noise static */
+    FEDL_CERT_HELPER = 3, /* noise_public = the helper's Noise static, id_public = zeros */
 } fedl_cert_role;
 
 typedef struct fedl_cert {
     fedl_cert_role role;
     uint8_t fleet_id[16];
-    uint32_t subject_id; /* device id, or 0 for a server */
+    uint32_t subject_id; /* device id, or 0 for a server and a helper */
     uint32_t serial;     /* rising per subject */
     uint8_t id_public[32];
     uint8_t noise_public[32];

@@ -11,7 +11,7 @@ static bool item_goes_up(uint32_t item)
 
 static bool item_comes_down(uint32_t item)
 {
-    return item >= FEDL_ITEM_ROSTER && item <= FEDL_ITEM_CONFIRMS;
+    return item >= FEDL_ITEM_ROSTER && item <= FEDL_ITEM_HELPER;
 }
 
 static bool part_fits(uint64_t offset, size_t size, uint64_t total_bytes)

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See the header. */
+#include "host/helper_home.h"
+
+#include "base/secret.h"
+#include "posix/durable_file.h"
+#include "posix/host_clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define KEY_BYTES     (8u + 32u + 32u)
+#define REQUEST_BYTES (8u + 32u)
+#define PATH_BYTES    512u
+
+static const char key_magic[] = "fedlhky1";
+static const char request_magic[] = "fedlhrq1";
+static const char grant_magic[] = "fedlhgr1";
+
+static fedl_status say(char *text, fedl_status status, const char *path, const char *what)
+{
+    (void)snprintf(text, FEDL_HOME_TEXT_BYTES, "%.400s: %s", path, what);
+    return status;
+}
+
+static void join(char out[PATH_BYTES], const char *folder, const char *name)
+{
+    (void)snprintf(out, PATH_BYTES, "%.400s/%s", folder, name);
+}
+
+static bool is_there(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* A file of exactly size bytes that begins with magic. */
+static fedl_status read_fixed(uint8_t *out, size_t size, const char *magic, const char *path,
+                              char *text)
+{
+    uint8_t *data = NULL;
+    size_t found = 0;
+    const fedl_status status = fedl_file_read(&data, &found, path, size + 1u);
+    if (status != FEDL_OK && status != FEDL_ERR_FULL) {
+        return say(text, status, path, fedl_status_text(status));
+    }
+    if (status == FEDL_ERR_FULL || found != size || memcmp(data, magic, 8) != 0) {
+        free(data);
+        return say(text, FEDL_ERR_FORMAT, path, "not the file that belongs here");
+    }
+    memcpy(out, data, size);
+    fedli_wipe(data, found);
+    free(data);
+    return FEDL_OK;
+}
+
+static fedl_status write_file(const char *path, const uint8_t *bytes, size_t size, unsigned mode,
+                              char *text)
+{
+    const fedl_status status = fedl_file_replace(path, fedl_bytes_of(bytes, size), mode);
+    return status == FEDL_OK ? FEDL_OK : say(text, status, path, fedl_status_text(status));
+}
+
+fedl_status fedl_helper_home_create(const char *path, const fedl_crypto *crypto,
+                                    char text[FEDL_HOME_TEXT_BYTES])
+{
+    uint8_t key[KEY_BYTES];
+    uint8_t request[REQUEST_BYTES];
+    char file[PATH_BYTES];
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        return say(text, fedl_status_of_errno(errno), path, "cannot make this folder");
+    }
+    join(file, path, "helper.key");
+    if (is_there(file)) {
+        return say(text, FEDL_ERR_EXISTS, file, "there is a helper already");
+    }
+    memcpy(key, key_magic, 8);
+    fedl_host_entropy(key + 8, 32);
+    fedli_hash(crypto, key + 40, "fedl.hkey.v1", key, 40);
+    memcpy(request, request_magic, 8);
+    crypto->x25519_public(request + 8, key + 8);
+    fedl_status status = write_file(file, key, sizeof key, 0600, text);
+    fedli_wipe(key, sizeof key);
+    if (status == FEDL_OK) {
+        join(file, path, FEDL_HELPER_REQUEST_FILE);
+        status = write_file(file, request, sizeof request, 0644, text);
+    }
+    return status;
+}
+
+fedl_status fedl_helper_home_key(uint8_t secret[32], const char *path, const fedl_crypto *crypto,
+                                 char text[FEDL_HOME_TEXT_BYTES])
+{
+    uint8_t key[KEY_BYTES];
+    uint8_t checksum[32];
+    char file[PATH_BYTES];
+    struct stat info;
+    join(file, path, "helper.key");
+    if (stat(file, &info) == 0 && (info.st_mode & 077u) != 0) {
+        return say(text, FEDL_ERR_POLICY, file, "others may read this key; chmod 600 it");
+    }
+    const fedl_status status = read_fixed(key, sizeof key, key_magic, file, text);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    fedli_hash(crypto, checksum, "fedl.hkey.v1", key, 40);
+    const bool good = fedli_equal_ct(checksum, key + 40, sizeof checksum);
+    if (good) {
+        memcpy(secret, key + 8, 32);
+    }
+    fedli_wipe(key, sizeof key);
+    return good ? FEDL_OK : say(text, FEDL_ERR_CORRUPT, file, "the key file is damaged");
+}
+
+fedl_status fedl_helper_sign(const fedl_server_identity *identity, const fedl_crypto *crypto,
+                             const char *request_path, const char *grant_path,
+                             char text[FEDL_HOME_TEXT_BYTES])
+{
+    uint8_t request[REQUEST_BYTES];
+    uint8_t grant[FEDL_HELPER_GRANT_BYTES];
+    fedl_cert cert = {.role = FEDL_CERT_HELPER, .subject_id = 0, .serial = 1};
+    const fedl_status status =
+        read_fixed(request, sizeof request, request_magic, request_path, text);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    memcpy(cert.fleet_id, identity->fleet_id, 16);
+    memcpy(cert.noise_public, request + 8, 32);
+    memcpy(grant, grant_magic, 8);
+    memcpy(grant + 8, identity->fleet_id, 16);
+    memcpy(grant + 24, identity->ca_public, 32);
+    memcpy(grant + 56, identity->server_cert, FEDLI_CERT_BYTES);
+    fedl_cert_issue(crypto, grant + 56 + FEDLI_CERT_BYTES, &cert, identity->ca_secret);
+    return write_file(grant_path, grant, sizeof grant, 0644, text);
+}
+
+fedl_status fedl_helper_grant_read(fedl_helper_grant *grant, const fedl_crypto *crypto,
+                                   const char *path, char text[FEDL_HOME_TEXT_BYTES])
+{
+    uint8_t bytes[FEDL_HELPER_GRANT_BYTES];
+    fedl_helper_grant found;
+    fedl_cert server;
+    fedl_status status = read_fixed(bytes, sizeof bytes, grant_magic, path, text);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    memcpy(found.fleet_id, bytes + 8, 16);
+    memcpy(found.ca_public, bytes + 24, 32);
+    memcpy(found.helper_cert, bytes + 56 + FEDLI_CERT_BYTES, FEDLI_CERT_BYTES);
+    status = fedl_cert_open(&server, crypto, fedl_bytes_of(bytes + 56, FEDLI_CERT_BYTES),
+                            found.ca_public, 0);
+    if (status != FEDL_OK || server.role != FEDL_CERT_ROUND ||
+        memcmp(server.fleet_id, found.fleet_id, 16) != 0) {
+        return say(text, FEDL_ERR_AUTH, path, "the server's certificate in it is not good");
+    }
+    memcpy(found.server_public, server.noise_public, 32);
+    if (fedli_helper_cert_check(crypto, found.helper_public, found.helper_cert, found.ca_public,
+                                found.fleet_id, fedl_host_utc_s()) != FEDL_OK) {
+        return say(text, FEDL_ERR_AUTH, path, "the helper's certificate in it is not good");
+    }
+    *grant = found;
+    return FEDL_OK;
+}
+
+/* Nothing answered yet. */
+static fedl_status begin_answered(const fedl_helper_grant *grant, const fedl_crypto *crypto,
+                                  const char *path, char *text)
+{
+    uint8_t bytes[FEDL_HELPER_STATE_BYTES(1)];
+    char file[PATH_BYTES];
+    fedl_helper *helper = calloc(1, sizeof *helper);
+    if (helper == NULL) {
+        return say(text, FEDL_ERR_NO_MEMORY, path, "out of memory");
+    }
+    helper->cfg.crypto = crypto;
+    memcpy(helper->cfg.fleet_id, grant->fleet_id, 16);
+    const size_t size = fedl_helper_encode(helper, bytes, NULL);
+    free(helper);
+    join(file, path, FEDL_HELPER_ANSWERED_FILE);
+    return write_file(file, bytes, size, 0600, text);
+}
+
+fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
+                                    const char *grant_path, char text[FEDL_HOME_TEXT_BYTES])
+{
+    fedl_helper_grant grant;
+    uint8_t secret[32];
+    uint8_t public_key[32];
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    char file[PATH_BYTES];
+    join(file, path, FEDL_HELPER_GRANT_FILE);
+    if (is_there(file)) {
+        return say(text, FEDL_ERR_EXISTS, file, "this helper belongs to a fleet already");
+    }
+    fedl_status status = fedl_helper_home_key(secret, path, crypto, text);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    crypto->x25519_public(public_key, secret);
+    fedli_wipe(secret, sizeof secret);
+    status = fedl_helper_grant_read(&grant, crypto, grant_path, text);
+    if (status == FEDL_OK && memcmp(grant.helper_public, public_key, 32) != 0) {
+        status = say(text, FEDL_ERR_MISMATCH, grant_path, "it is for another helper's key");
+    }
+    if (status == FEDL_OK) {
+        status = begin_answered(&grant, crypto, path, text);
+    }
+    if (status == FEDL_OK) {
+        status = fedl_file_read(&bytes, &size, grant_path, FEDL_HELPER_GRANT_BYTES);
+        if (status == FEDL_OK) { /* last: a home with a grant is complete */
+            status = write_file(file, bytes, size, 0644, text);
+        }
+        free(bytes);
+    }
+    return status;
+}
+
+fedl_status fedl_helper_home_revoked(uint32_t **ids, uint32_t *count, const char *path,
+                                     char text[FEDL_HOME_TEXT_BYTES])
+{
+    char file[PATH_BYTES];
+    uint8_t *data = NULL;
+    size_t size = 0;
+    uint32_t found = 0;
+    join(file, path, "revoked");
+    *ids = NULL;
+    *count = 0;
+    fedl_status status = fedl_file_read(&data, &size, file, (size_t)16 * FEDL_HELPER_REVOKED_MAX);
+    if (status == FEDL_ERR_NOT_FOUND) {
+        return FEDL_OK;
+    }
+    if (status != FEDL_OK) {
+        return say(text, status, file, fedl_status_text(status));
+    }
+    uint32_t *list = calloc(size / 2u + 1u, sizeof *list); /* a digit and a newline each */
+    char *at = (char *)data;
+    status = list == NULL ? FEDL_ERR_NO_MEMORY : FEDL_OK;
+    while (status == FEDL_OK && *at != '\0') {
+        char *end = at;
+        const unsigned long id = *at >= '0' && *at <= '9' ? strtoul(at, &end, 10) : 0;
+        if (id == 0 || id > UINT32_MAX || (*end != '\n' && *end != '\0')) {
+            status = FEDL_ERR_FORMAT;
+            break;
+        }
+        list[found++] = (uint32_t)id;
+        at = *end == '\0' ? end : end + 1;
+    }
+    free(data);
+    if (status != FEDL_OK) {
+        free(list);
+        return say(text, status, file, "one device id a line, and nothing else");
+    }
+    *ids = list;
+    *count = found;
+    return FEDL_OK;
+}

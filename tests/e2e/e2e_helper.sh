@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Helper rounds with real processes: server, helper, five clients. The model is that of plain rounds,
+# bit for bit; a helper that is killed in between is asked again when it is back, and remembers what
+# it has answered.
+. "${SOURCE:?}/tests/e2e/lib.sh"
+
+start_helper() {
+  : >"$box/helper.log.now"
+  "$BIN/fedl-server" helper run --home "$box/helper" --listen "$helper_url" >"$box/helper.log.now" 2>&1 &
+  helper=$!
+  clients="$clients $helper" # killed at the end
+  tail --pid="$helper" -n +1 -f "$box/helper.log.now" 2>/dev/null | grep -q -m 1 ready || fail "the helper did not start"
+}
+
+make_data 1000
+make_plan 's/= 4$/= 5/; s/^layers.*/layers = dense 16, relu, dense 4/; s/^mode  .*/mode = plain/'
+"$BIN/fedl-sim" run "$box/plan.ini" --partition "$box/partition" --threads 2 --quiet --json "$box/sim.json" >"$box/sim.log" 2>&1 ||
+  fail "the simulation"
+plain=$(field model_digest <"$box/sim.json")
+sed -i 's/^mode = plain/mode = helper\nstep_timeout = 5s/' "$box/plan.ini"
+
+# Without a helper the server refuses the task, and says why.
+init_server
+start_server || fail "the server did not start"
+! fedl task add "$box/plan.ini" >"$box/refused.log" 2>&1 || fail "a task with a helper that is not there"
+grep -q "this server has no helper" "$box/refused.log" || fail "it says: $(cat "$box/refused.log")"
+stop_server TERM
+
+helper_url=tcp://127.0.0.1:$(free_port)
+"$BIN/fedl-server" helper init --home "$box/helper" >"$box/helper-init.log" 2>&1 || fail "helper init"
+"$BIN/fedl-server" helper sign --home "$box/server" --request "$box/helper/helper.request" --grant "$box/grant" >"$box/sign.log" 2>&1 ||
+  fail "helper sign"
+! "$BIN/fedl-server" helper run --home "$box/helper" --listen "$helper_url" >>"$box/helper-init.log" 2>&1 || fail "a helper without a fleet ran"
+"$BIN/fedl-server" helper accept --home "$box/helper" --grant "$box/grant" >"$box/accept.log" 2>&1 || fail "helper accept"
+! "$BIN/fedl-server" helper accept --home "$box/helper" --grant "$box/grant" >>"$box/accept.log" 2>&1 || fail "accepted twice"
+sed -i "s|^\[server\]|[server]\nhelper_url = $helper_url\nhelper_cert = $box/grant|" "$box/server/fedl.ini"
+start_helper
+start_server || fail "the server did not start"
+for i in 1 2 3 4 5; do
+  join_client $i
+  start_client $i
+done
+fedl task add "$box/plan.ini" >"$box/add.log" 2>&1 || fail "task add"
+
+tail --pid="$helper" -n +1 -f "$box/helper.log.now" 2>/dev/null | grep -q -m 1 "round 2 .* answered" || fail "no second round"
+kill -9 "$helper"
+tail --pid="$server" -n +1 -f "$box/server.log.now" 2>/dev/null | grep -q -m 1 "asked again" || fail "nobody missed the helper"
+cp "$box/helper.log.now" "$box/helper-first.log"
+start_helper
+
+fedl --json task watch >"$box/watch"
+grep -q '"state": *"complete"' "$box/watch" || fail "the task did not complete"
+check_database 6 5
+[ "$(newest_digest)" = "$plain" ] || fail "helper rounds made $(newest_digest), plain ones $plain"
+grep -q "round 6 .* 5 devices .* answered" "$box/helper.log.now" || fail "the helper has not answered round 6"
+[ "$(sql "SELECT count(*) FROM audit WHERE what = 'group-commit'")" -eq 6 ] || fail "sums without a commit point"
+echo "digest $plain, plain and with a helper that was killed"
