@@ -48,14 +48,15 @@ static void rho_of_epsilon(void **state)
 static void what_is_no_question_costs_everything(void **state)
 {
     (void)state;
-    static const double bad[][2] = {{-1, 1e-6}, {INFINITY, 1e-6}, {NAN, 1e-6},
-                                    {1, 0},     {1, 1},           {1, NAN}};
+    static const double bad[][2] = {
+        {-1, 1e-6}, {(double)INFINITY, 1e-6}, {(double)NAN, 1e-6}, {1, 0},
+        {1, 1},     {1, (double)NAN}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_true(isinf(fedl_zcdp_epsilon(bad[i][0], bad[i][1])));
     }
     assert_true(fedl_zcdp_rho(0, 1e-6) == 0);
     assert_true(fedl_zcdp_rho(-1, 1e-6) == 0);
-    assert_true(fedl_zcdp_rho(NAN, 1e-6) == 0);
+    assert_true(fedl_zcdp_rho((double)NAN, 1e-6) == 0);
     assert_true(fedl_zcdp_rho(1, 0) == 0);
     assert_true(fedl_zcdp_rho(1, 1) == 0);
 }
@@ -93,15 +94,15 @@ static void charges_round_up_and_budgets_down(void **state)
     assert_true(fedl_zcdp_units_up(1e-30) == 1);
     assert_true(fedl_zcdp_units_up(1.5 / one) == 2);
     assert_true(fedl_zcdp_units_up(1e10) == UINT64_MAX);
-    assert_true(fedl_zcdp_units_up(INFINITY) == UINT64_MAX);
-    assert_true(fedl_zcdp_units_up(NAN) == UINT64_MAX);
+    assert_true(fedl_zcdp_units_up((double)INFINITY) == UINT64_MAX);
+    assert_true(fedl_zcdp_units_up((double)NAN) == UINT64_MAX);
     assert_true(fedl_zcdp_units_up(-1) == UINT64_MAX);
     assert_true(fedl_zcdp_units_down(1) == FEDL_RHO_ONE);
     assert_true(fedl_zcdp_units_down(1.5 / one) == 1);
     assert_true(fedl_zcdp_units_down(0.5 / one) == 0);
     assert_true(fedl_zcdp_units_down(1e10) == UINT64_MAX);
     assert_true(fedl_zcdp_units_down(-1) == 0);
-    assert_true(fedl_zcdp_units_down(NAN) == 0);
+    assert_true(fedl_zcdp_units_down((double)NAN) == 0);
     assert_true(fedl_zcdp_from_units(FEDL_RHO_ONE / 4) == 0.25);
 }
 

@@ -93,8 +93,8 @@ static void what_is_missing_does_not_exist(void **state)
 static void a_server_that_picks_the_vanished_cannot_part_the_ring(void **state)
 {
     (void)state;
-    double worst_active = -INFINITY;
-    double worst_curious = -INFINITY;
+    double worst_active = -(double)INFINITY;
+    double worst_curious = -(double)INFINITY;
     for (uint32_t i = 0; i < fedli_params_row_count; i++) {
         const fedli_params_row *row = &fedli_params_table[i];
         const uint32_t last = last_of(row->n_from);

@@ -57,8 +57,7 @@ static void known_points_lie_on_one_polynomial(void **state)
     for (int i = 0; i < 16; i++) {
         const uint8_t at_1 = points[1][i] ^ points[0][i]; /* c1 + c2 */
         const uint8_t at_2 = points[2][i] ^ points[0][i]; /* 2·c1 + 4·c2 */
-        const uint8_t c2 =
-            slow_mul((uint8_t)(at_2 ^ slow_mul(at_1, 2)), fedli_gf256_inverse(2 ^ 4));
+        const uint8_t c2 = slow_mul((uint8_t)(at_2 ^ slow_mul(at_1, 2)), fedli_gf256_inverse(0x06));
         coefficients[0][i] = at_1 ^ c2;
         coefficients[1][i] = c2;
     }

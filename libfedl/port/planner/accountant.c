@@ -19,7 +19,7 @@ static double bound_at(double x, double rho, double delta)
 double fedl_zcdp_epsilon(double rho, double delta)
 {
     if (!(rho >= 0) || !(delta > 0) || !(delta < 1) || isinf(rho)) {
-        return INFINITY;
+        return (double)INFINITY;
     }
     const double golden = (sqrt(5) - 1) / 2;
     double low = X_LOW;

@@ -22,7 +22,7 @@ static uint32_t largest(const fedl_hypergeometric *h)
 double fedl_hypergeometric_log_pmf(const fedl_hypergeometric *h, uint32_t x)
 {
     if (x < smallest(h) || x > largest(h)) {
-        return -INFINITY;
+        return -(double)INFINITY;
     }
     return log_choose(h->marked, x) + log_choose(h->total - h->marked, h->drawn - x) -
            log_choose(h->total, h->drawn);
@@ -84,7 +84,7 @@ uint32_t fedl_hypergeometric_upper(const fedl_hypergeometric *h, double probabil
 double fedl_hypergeometric_log_below(const fedl_hypergeometric *h, uint32_t t)
 {
     if (t == 0 || t <= smallest(h)) {
-        return -INFINITY;
+        return -(double)INFINITY;
     }
     /* Down from t − 1, relative to its own mass; beyond the mode the terms grow first. */
     uint32_t x = t - 1 < largest(h) ? t - 1 : largest(h);
@@ -105,7 +105,7 @@ double fedl_hypergeometric_log_below(const fedl_hypergeometric *h, uint32_t t)
 double fedl_hypergeometric_log_above(const fedl_hypergeometric *h, uint32_t c)
 {
     if (c >= h->drawn) {
-        return -INFINITY;
+        return -(double)INFINITY;
     }
     const fedl_hypergeometric unmarked = mirror(h);
     return fedl_hypergeometric_log_below(&unmarked, h->drawn - c);
