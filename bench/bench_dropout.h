@@ -7,6 +7,8 @@
 
 #include "secagg/params.h"
 
+#define DROPOUT_CLIENTS_MAX 1000u
+
 /* One cell of the matrix: which step, how many devices, how many of them vanish there. */
 typedef struct dropout_cell {
     uint32_t n;
@@ -26,6 +28,7 @@ typedef struct dropout_promise {
     uint32_t alive_min; /* complete graph: fewest devices that must be left after the step */
     bool complete;      /* the graph is: alive_min decides, and success is the binomial's tail */
     double success;     /* of an attempt; above 128 devices a lower bound (union bound) */
+    double expected;    /* the same, or the share of random rings that succeed */
 } dropout_promise;
 
 /** Errors: ERR_RANGE: no k and t for this n, γ and δ. */

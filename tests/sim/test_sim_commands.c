@@ -68,6 +68,31 @@ static void test_options(void **state)
     assert_int_equal(options.net.away_ms, 5000);
 }
 
+static void every_step_has_its_drop(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *option;
+        fedl_sim_phase phase;
+    } steps[] = {{"--drop-checkin", FEDL_SIM_CHECKIN}, {"--drop-fetch", FEDL_SIM_FETCH},
+                 {"--drop-train", FEDL_SIM_TRAIN},     {"--drop-upload", FEDL_SIM_UPLOAD},
+                 {"--drop-ready", FEDL_SIM_READY},     {"--drop-shares", FEDL_SIM_SHARES},
+                 {"--drop-masked", FEDL_SIM_MASKED},   {"--drop-confirm", FEDL_SIM_CONFIRM},
+                 {"--drop-unmask", FEDL_SIM_UNMASK}};
+    assert_int_equal(sizeof steps / sizeof steps[0], FEDL_SIM_PHASE_COUNT);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        fedl_sim_options options;
+        char text[FEDL_SIM_TEXT_BYTES];
+        const char *const good[] = {"run", "p.ini", steps[i].option, "0.5", NULL};
+        const char *const bad[] = {"run", "p.ini", steps[i].option, "1.5", NULL};
+        assert_int_equal(parse(&options, text, good), FEDL_OK);
+        for (fedl_sim_phase phase = FEDL_SIM_CHECKIN; phase <= FEDL_SIM_UNMASK; phase++) {
+            assert_true(options.net.drop[phase] == (phase == steps[i].phase ? 0.5 : 0.0));
+        }
+        assert_int_equal(parse(&options, text, bad), FEDL_ERR_RANGE);
+    }
+}
+
 static void test_option_errors(void **state)
 {
     (void)state;
@@ -326,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),
+        cmocka_unit_test(every_step_has_its_drop),
         cmocka_unit_test(test_option_errors),
         cmocka_unit_test(test_json_escapes_and_nulls),
         cmocka_unit_test(test_run_writes_json_curve_and_model),
