@@ -4,6 +4,8 @@
  * network, machines, masks or crypto, adds the plain vectors, and compares tail, master and model
  * bit by bit. It also watches the ops of masked rounds: one sum per round, each device in it once.
  *
+ * Plans whose devices add noise are not for it: their sums are not those of the updates.
+ *
  * For tests and benchmarks; a run by fedl-sim does without, since it would train twice.
  */
 #ifndef FEDL_SIM_ORACLE_H
