@@ -235,6 +235,16 @@ static void a_vector_without_its_seed_is_refused(void **state)
     parties_run(&p);
     assert_true(q->lost);
     uint8_t part[64] = {0};
+    fedl_message half = {.kind = FEDL_MESSAGE_PUT};
+    half.u.put = (fedl_message_put){1,
+                                    q->round,
+                                    q->attempt,
+                                    FEDL_ITEM_SEED,
+                                    0,
+                                    FEDLI_SEED_ITEM_BYTES,
+                                    fedl_bytes_of(part, sizeof part)};
+    device_send(&p.w, q->d, &half);
+    assert_true(device_got(q->d, FEDL_MESSAGE_ACCEPTED));
     fedl_message message = {.kind = FEDL_MESSAGE_UPLOAD};
     fedl_message_upload *upload = &message.u.upload;
     *upload = (fedl_message_upload){.task_id = 1,
