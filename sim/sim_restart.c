@@ -73,6 +73,7 @@ static fedl_status restore_task(restart_state *state)
                                  .state = state->task.state,
                                  .round_next = state->task.round_next,
                                  .attempt_last = state->task.attempt_last,
+                                 .attempt_open = state->task.attempt_open,
                                  .rho_spent = state->task.rho_spent};
     state->container = malloc(row->container_bytes);
     state->agg_state = malloc(row->agg_state_bytes + 1);

@@ -101,6 +101,7 @@ typedef struct fedl_task_restore {
     fedl_model_record newest; /* container, master_words, agg_state are copied */
     uint32_t round_next;      /* newest.round + 1, or more when rounds were burnt; 0 = the former */
     uint32_t attempt_last;    /* last attempt opened for round_next; 0 = none */
+    bool attempt_open;        /* … and the server went down in it */
     uint64_t rho_spent;       /* of the task, FEDL_RHO_ONE units */
     /* A masked sum whose GROUP_COMMIT is durable, and neither finished nor burnt; size 0 = none. It
      * belongs to (round_next, attempt_last); copied. */

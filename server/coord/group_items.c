@@ -181,6 +181,11 @@ uint32_t fedl_group_cohort(const fedl_group *group)
     return g->n != 0 ? g->n : g->ready_count;
 }
 
+bool fedl_group_roster_is_out(const fedl_group *group)
+{
+    return group->state->n != 0;
+}
+
 uint32_t fedl_group_u2_count(const fedl_group *group)
 {
     return group->state->u2_count;

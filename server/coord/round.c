@@ -22,6 +22,10 @@ static bool affords_sum(const fedli_task *t)
 
 void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t)
 {
+    if (t->lost) {
+        fedli_round_abort(c, t, "the server went down"); /* the store learns what it has cost */
+        return;
+    }
     if (fedli_task_is_masked(t) && t->attempt >= FEDL_SECAGG_ATTEMPTS_MAX) {
         /* The server went down in the last attempt that devices answer. */
         fedli_round_burn(c, t, "no attempt of this round is left");
@@ -79,7 +83,20 @@ static void go_on(fedli_coord_state *c, fedli_task *t)
     }
 }
 
-/* What abort and burn have in common: op.kind is set. */
+/*
+ * What the attempt that fails now has cost: devices charge it when they accept the roster, so the
+ * server does so when the roster may have been read. Of an attempt in which the server went down
+ * that is not known. From the commit point on its sum is charged already.
+ */
+static uint64_t charge_of_failure(const fedli_task *t)
+{
+    const bool read = t->phase == FEDL_PHASE_RUNNING && t->masked.begun &&
+                      t->plan.privacy.mode == FEDL_PRIVACY_DISTRIBUTED &&
+                      fedl_group_roster_is_out(&t->masked.group);
+    return read || t->lost ? fedli_task_charge(&t->plan) : 0;
+}
+
+/* What abort and burn have in common: op.kind and op.rho are set. */
 static void fail(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
     t->timer_ns = FEDL_NEVER_NS;
@@ -95,11 +112,12 @@ static void fail(fedli_coord_state *c, fedli_task *t, const char *reason)
 
 void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
-    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING);
+    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING || t->lost);
     if (fedli_task_is_masked(t) && t->attempt >= FEDL_SECAGG_ATTEMPTS_MAX) {
         fedli_round_burn(c, t, reason); /* devices answer no further attempt of this round */
         return;
     }
+    t->op.rho = charge_of_failure(t);
     t->phase = FEDL_PHASE_ABORTING;
     t->op.kind = FEDL_STORE_ROUND_ABORT;
     fail(c, t, reason);
@@ -108,6 +126,7 @@ void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
 void fedli_round_burn(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
     FEDLI_CHECK(fedli_task_is_masked(t));
+    t->op.rho = charge_of_failure(t);
     t->phase = FEDL_PHASE_BURNING;
     t->op.kind = FEDL_STORE_ROUND_BURN;
     fail(c, t, reason);
@@ -194,7 +213,9 @@ static void abort_stored(fedli_coord_state *c, fedli_task *t)
     log->b = t->round_config.reports_min;
     log->text = t->op.text;
     end_attempt(c, t);
-    t->failed_count++;
+    t->rho_spent += t->op.rho;
+    t->failed_count += t->lost ? 0 : 1u; /* a restart is no fault of the devices */
+    t->lost = false;
     if (t->want_pause) {
         fedli_round_set_state(c, t, FEDL_TASK_PAUSED, "paused by the operator");
     } else {
@@ -208,7 +229,9 @@ static void burn_stored(fedli_coord_state *c, fedli_task *t)
     log->text = t->op.text;
     log->device_id = t->op.blamed;
     end_attempt(c, t);
-    t->failed_count++;
+    t->rho_spent += t->op.rho;
+    t->failed_count += t->lost ? 0 : 1u;
+    t->lost = false;
     t->round++;
     t->attempt = 0;
     fedli_publish_sign(c, t, &t->model, t->round); /* the same model may train one round more */
@@ -310,7 +333,7 @@ void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
         commit_stored(c, t);
         return;
     case FEDL_STORE_GROUP_COMMIT:
-        t->rho_spent += t->op.rho; /* both below 2^63: the store refuses more */
+        t->rho_spent += t->op.rho; /* the sum is below 2^63: the store refuses more */
         fedli_masked_committed(c, t);
         return;
     case FEDL_STORE_ROUND_BURN:

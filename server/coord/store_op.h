@@ -73,7 +73,8 @@ typedef enum fedl_store_op_kind {
     FEDL_STORE_TASK_ADD = 4,     /* task_id, name, plan_text, first model */
     FEDL_STORE_TASK_STATE = 5,   /* task_id, task_state, text = reason */
     FEDL_STORE_ROUND_OPEN = 6,   /* task_id, round, attempt, members */
-    FEDL_STORE_ROUND_ABORT = 7,  /* task_id, round, attempt, text = reason */
+    FEDL_STORE_ROUND_ABORT = 7,  /* task_id, round, attempt, text = reason; rho: the failed attempt
+                                    has cost it, because devices may have answered the roster */
     FEDL_STORE_COMMIT = 8, /* task_id, round, attempt, members that were counted, model, metrics:
                               the commit point of a version */
     FEDL_STORE_GROUP_COMMIT = 9, /* task_id, round, attempt, members = U2, share_kinds, masked_sum,
@@ -81,7 +82,8 @@ typedef enum fedl_store_op_kind {
                                     the round is finished (COMMIT) or burnt, never tried again */
     FEDL_STORE_ROUND_BURN = 10,  /* task_id, round, attempt, text, blamed: no attempt follows, the
                                     next round starts from the same model; masked_sum and
-                                    group_state are forgotten, the charge stays */
+                                    group_state are forgotten, the charge stays. rho as
+                                    ROUND_ABORT, of an open attempt without a sum */
     FEDL_STORE_DEVICE_CERTIFY = 11, /* device.device_id, device.cert_signature: PENDING → ACTIVE */
 } fedl_store_op_kind;
 

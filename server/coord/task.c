@@ -301,6 +301,8 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     memcpy(t->model.signature, newest->signature, 64);
     t->state = restore->state;
     t->rho_spent = restore->rho_spent;
+    t->lost = restore->attempt_open && restore->masked_sum.size == 0 &&
+              t->plan.privacy.mode == FEDL_PRIVACY_DISTRIBUTED;
     t->round = restore->round_next == 0 ? newest->round + 1u : restore->round_next;
     t->attempt = restore->attempt_last;  /* a restart is no fault of the devices: none has failed */
     if (t->round > newest->round + 1u) { /* rounds were burnt: the same model trains a later one */

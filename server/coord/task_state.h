@@ -97,7 +97,8 @@ typedef struct fedli_task {
                               burnt */
     uint32_t attempt;      /* under way, or the last one; 0 = none yet in this round */
     uint32_t failed_count; /* attempts since the last commit, resumption or start */
-    uint64_t rho_spent;    /* by sums whose charge is stored, FEDL_RHO_ONE units */
+    uint64_t rho_spent;    /* by attempts whose charge is stored, FEDL_RHO_ONE units */
+    bool lost; /* restored: the server went down in this attempt, and devices may have charged it */
     uint64_t opened_serial;
     fedl_instant_ns phase_since_ns;
     fedl_instant_ns timer_ns; /* POOL: time-out, RUNNING: deadline, RETRY: end */

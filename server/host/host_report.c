@@ -163,8 +163,10 @@ static void report_blame(fedl_host *host, const fedl_action *action, const char 
 
 void fedli_host_charged(const fedl_host *host, const fedl_store_op *op)
 {
+    const bool charges = op->kind == FEDL_STORE_GROUP_COMMIT ||
+                         op->kind == FEDL_STORE_ROUND_ABORT || op->kind == FEDL_STORE_ROUND_BURN;
     fedl_task_holder *holder = fedli_host_task_find(host, op->task_id);
-    if (holder != NULL) {
+    if (charges && holder != NULL) {
         holder->rho_spent += op->rho;
     }
 }

@@ -198,6 +198,7 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
                                  .state = task->row.state,
                                  .round_next = task->row.round_next,
                                  .attempt_last = task->row.attempt_last,
+                                 .attempt_open = task->row.attempt_open,
                                  .rho_spent = task->row.rho_spent};
     uint8_t *masked_sum = NULL;
     uint8_t *group_state = NULL;

@@ -64,7 +64,7 @@ static void op_done(fedl_store_job *base, void *context)
         fedl_log_str(&line, "text", job->text);
         fedl_log_end(&line, "could not store %s: %s", fedl_store_op_name(job->op->kind), job->text);
     }
-    if (job->status == FEDL_OK && job->op->kind == FEDL_STORE_GROUP_COMMIT) {
+    if (job->status == FEDL_OK) {
         fedli_host_charged(host, job->op);
     }
     fedl_event event = {.kind = FEDL_EVENT_STORED, .ticket = job->ticket, .status = job->status};

@@ -38,6 +38,16 @@ static void describe_blame(fedl_audit_entry *entry, const fedl_store_op *op)
     }
 }
 
+/* ", rho 123": what the failed attempt has cost, or nothing. */
+static void describe_charge(fedl_audit_entry *entry, const fedl_store_op *op)
+{
+    const size_t used = strlen(entry->detail);
+    if (op->rho > 0) {
+        (void)snprintf(entry->detail + used, sizeof entry->detail - used, ", rho %" PRIu64,
+                       op->rho);
+    }
+}
+
 static uint32_t survivors(const fedl_store_op *op)
 {
     uint32_t count = 0;
@@ -94,6 +104,7 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
         (void)snprintf(out, room, "task %" PRIu32 " round %" PRIu32 " attempt %" PRIu32 ": %.300s",
                        op->task_id, op->round, op->attempt, text);
         describe_blame(entry, op);
+        describe_charge(entry, op);
         break;
     case FEDL_STORE_GROUP_COMMIT:
         (void)snprintf(out, room,

@@ -77,7 +77,7 @@ static fedl_status blob_insert(sqlite_store *store, const fedl_store_op *op, gro
     return status;
 }
 
-static fedl_status charge(sqlite_store *store, const fedl_store_op *op)
+fedl_status fedli_sqlite_charge(sqlite_store *store, const fedl_store_op *op)
 {
     uint64_t spent = 0;
     if (op->rho == 0) {
@@ -107,7 +107,7 @@ fedl_status fedli_sqlite_group_insert(sqlite_store *store, const fedl_store_op *
     if (status == FEDL_OK) {
         status = blob_insert(store, op, GROUP_BLOB_STATE, op->group_state);
     }
-    return status == FEDL_OK ? charge(store, op) : status;
+    return status == FEDL_OK ? fedli_sqlite_charge(store, op) : status;
 }
 
 fedl_status fedli_sqlite_group_forget(sqlite_store *store, const fedl_store_op *op)

@@ -94,6 +94,7 @@ static bool task_row(sqlite3_stmt *statement, void *visit_state, fedl_status *st
     task.rho_spent = fedli_sql_u64(statement, 7);
     task.masked_sum_bytes = fedli_sql_u64(statement, 8); /* NULL, when none waits, reads as zero */
     task.group_state_bytes = fedli_sql_u64(statement, 9);
+    task.attempt_open = fedli_sql_u32(statement, 10) != 0;
     *status = FEDL_OK;
     return state->visit(state->context, &task);
 }
@@ -113,7 +114,7 @@ fedl_status fedli_sqlite_task_each(fedl_store *base, fedl_task_visit visit, void
         " (SELECT coalesce(max(attempt), 0) FROM round r WHERE r.task_id = t.task_id AND"
         " r.round = n.round),"
         " (SELECT coalesce(sum(rho), 0) FROM privacy_ledger l WHERE l.task_id = t.task_id),"
-        " g.sum_bytes, g.state_bytes"
+        " g.sum_bytes, g.state_bytes, o.task_id IS NOT NULL"
         " FROM task t JOIN plan p USING(task_id) JOIN next n USING(task_id)"
         " LEFT JOIN round o ON o.task_id = t.task_id AND o.state = 1"
         " LEFT JOIN group_sum g ON g.task_id = t.task_id AND g.round = o.round AND"

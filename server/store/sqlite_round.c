@@ -114,6 +114,9 @@ static fedl_status round_abort(sqlite_store *store, const fedl_store_op *op)
     if (status == FEDL_OK && (state != 1 || masked)) {
         return FEDL_ERR_STATE;
     }
+    if (status == FEDL_OK) {
+        status = fedli_sqlite_charge(store, op);
+    }
     return status == FEDL_OK ? round_end(store, op, 2) : status;
 }
 
@@ -123,7 +126,11 @@ static fedl_status round_burn(sqlite_store *store, const fedl_store_op *op)
 {
     uint64_t state = 0;
     uint64_t later = 0;
+    bool masked = false;
     fedl_status status = round_state(store, op, &state);
+    if (status == FEDL_OK) {
+        status = group_known(store, op, &masked);
+    }
     if (status == FEDL_OK) {
         status = fedli_sql_one(store->db, &later,
                                "SELECT count(*) FROM round WHERE task_id = ? AND round = ? AND"
@@ -132,6 +139,12 @@ static fedl_status round_burn(sqlite_store *store, const fedl_store_op *op)
     }
     if (status == FEDL_OK && later != 0) {
         return FEDL_ERR_STATE;
+    }
+    if (status == FEDL_OK && op->rho > 0 && (state != 1 || masked)) {
+        return FEDL_ERR_STATE; /* it was charged when it was closed, or with its sum */
+    }
+    if (status == FEDL_OK) {
+        status = fedli_sqlite_charge(store, op);
     }
     if (status == FEDL_OK) {
         status = round_end(store, op, 5);

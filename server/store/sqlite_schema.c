@@ -258,6 +258,27 @@ static const char migration_5[] =
     "DROP TABLE device;"
     "ALTER TABLE device_new RENAME TO device;";
 
-const char *const fedli_migrations[] = {migration_1, migration_2, migration_3, migration_4,
-                                        migration_5};
+/* A charge belongs to an attempt, whether a sum came of it or not. */
+static const char migration_6[] =
+    "CREATE TABLE privacy_ledger_new("
+    " task_id INTEGER NOT NULL,"
+    " round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " rho INTEGER NOT NULL CHECK(rho >= 1),"
+    " PRIMARY KEY(task_id, round, attempt),"
+    " FOREIGN KEY(task_id, round, attempt) REFERENCES round(task_id, round, attempt))"
+    " STRICT, WITHOUT ROWID;"
+    "INSERT INTO privacy_ledger_new SELECT task_id, round, attempt, rho FROM privacy_ledger;"
+    "DROP TABLE privacy_ledger;"
+    "ALTER TABLE privacy_ledger_new RENAME TO privacy_ledger;"
+    "CREATE TRIGGER privacy_ledger_once BEFORE INSERT ON privacy_ledger WHEN EXISTS(SELECT 1 FROM"
+    " privacy_ledger WHERE task_id = NEW.task_id AND round = NEW.round AND attempt = NEW.attempt)"
+    " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;"
+    "CREATE TRIGGER privacy_ledger_no_update BEFORE UPDATE ON privacy_ledger"
+    " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;"
+    "CREATE TRIGGER privacy_ledger_no_delete BEFORE DELETE ON privacy_ledger"
+    " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;";
+
+const char *const fedli_migrations[] = {migration_1, migration_2, migration_3,
+                                        migration_4, migration_5, migration_6};
 const uint32_t fedli_migration_count = sizeof fedli_migrations / sizeof fedli_migrations[0];

@@ -34,6 +34,9 @@ fedl_status fedli_sqlite_blob_collect(sqlite3_stmt *statement, uint8_t *out, siz
 fedl_status fedli_sqlite_round_apply(sqlite_store *store, const fedl_store_op *op);
 /** Writes sum, kinds of share, blobs and charge of a GROUP_COMMIT. */
 fedl_status fedli_sqlite_group_insert(sqlite_store *store, const fedl_store_op *op);
+/** Writes the charge of an attempt that made or will make no other; nothing when rho is 0. Errors:
+ * ERR_RANGE (the task's sum would pass FEDL_STORE_RHO_MAX), those of SQL. */
+fedl_status fedli_sqlite_charge(sqlite_store *store, const fedl_store_op *op);
 /** Deletes the blobs of a round that has ended; nothing if it has none. */
 fedl_status fedli_sqlite_group_forget(sqlite_store *store, const fedl_store_op *op);
 fedl_status fedli_sqlite_group_read(fedl_store *base, uint32_t task_id, uint8_t *masked_sum,

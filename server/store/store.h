@@ -36,7 +36,8 @@ typedef struct fedl_task_row {
     uint32_t version;      /* newest */
     uint32_t round_next;   /* after the newest version's round and after all burnt ones */
     uint32_t attempt_last; /* last attempt opened for round_next; 0 = none */
-    uint64_t rho_spent;    /* sum of the privacy ledger, FEDL_RHO_ONE units */
+    bool attempt_open;  /* … and it was neither aborted nor burnt: the server went down in it */
+    uint64_t rho_spent; /* sum of the privacy ledger, FEDL_RHO_ONE units */
     /* A masked sum that is neither finished nor burnt, of (round_next, attempt_last); 0 = none. */
     uint64_t masked_sum_bytes;
     uint64_t group_state_bytes;

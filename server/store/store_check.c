@@ -109,7 +109,8 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
         break;
     case FEDL_STORE_ROUND_ABORT:
     case FEDL_STORE_ROUND_BURN:
-        ok = op->task_id != 0 && op->round != 0 && op->attempt != 0;
+        ok =
+            op->task_id != 0 && op->round != 0 && op->attempt != 0 && op->rho <= FEDL_STORE_RHO_MAX;
         break;
     case FEDL_STORE_COMMIT:
         if (op->task_id == 0 || !members_ok(op) || op->model.version < 2) {

@@ -46,6 +46,7 @@ fedl_status fedli_mem_task_each(fedl_store *base, fedl_task_visit visit, void *c
             .version = (uint32_t)task->model_count,
             .round_next = fedli_mem_round_next(task),
             .attempt_last = fedli_mem_attempt_last(task),
+            .attempt_open = task->open,
             .rho_spent = task->rho_spent,
             .masked_sum_bytes = task->group.masked_sum_bytes,
             .group_state_bytes = task->group.state_bytes,

@@ -67,6 +67,27 @@ static fedl_status attempt_check(const mem_task *task, const fedl_store_op *op)
     return op->attempt == task->attempt ? FEDL_OK : FEDL_ERR_STATE;
 }
 
+/* Room for the charge of op, which record_charge() then takes. */
+static fedl_status reserve_charge(mem_task *task, const fedl_store_op *op)
+{
+    if (op->rho > FEDL_STORE_RHO_MAX - task->rho_spent) {
+        return FEDL_ERR_RANGE;
+    }
+    return fedli_mem_reserve((void **)&task->charges, task->charge_count, &task->charge_capacity,
+                             sizeof task->charges[0])
+               ? FEDL_OK
+               : FEDL_ERR_NO_MEMORY;
+}
+
+static void record_charge(mem_task *task, const fedl_store_op *op)
+{
+    if (op->rho > 0) {
+        task->charges[task->charge_count++] =
+            (fedl_charge_row){.round = op->round, .attempt = op->attempt, .rho = op->rho};
+        task->rho_spent += op->rho;
+    }
+}
+
 static fedl_status round_abort(mem_task *task, const fedl_store_op *op)
 {
     fedl_status status = attempt_check(task, op);
@@ -76,8 +97,12 @@ static fedl_status round_abort(mem_task *task, const fedl_store_op *op)
     if (!task->open || task->group.masked_sum != NULL) {
         return FEDL_ERR_STATE;
     }
-    task->open = false;
-    return FEDL_OK;
+    status = reserve_charge(task, op);
+    if (status == FEDL_OK) {
+        record_charge(task, op);
+        task->open = false;
+    }
+    return status;
 }
 
 /* See sqlite_round.c: a closed last attempt may be burnt too. */
@@ -87,9 +112,15 @@ static fedl_status round_burn(mem_task *task, const fedl_store_op *op)
     if (status != FEDL_OK) {
         return status;
     }
-    if (op->round != fedli_mem_round_next(task)) {
+    if (op->round != fedli_mem_round_next(task) ||
+        (op->rho > 0 && (!task->open || task->group.masked_sum != NULL))) {
         return FEDL_ERR_STATE;
     }
+    status = reserve_charge(task, op);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    record_charge(task, op);
     task->open = false;
     task->burnt = op->round;
     fedli_mem_group_free(&task->group);
@@ -138,8 +169,9 @@ static fedl_status group_commit(mem_task *task, const fedl_store_op *op)
     if (!task->open || task->group.masked_sum != NULL || !members_within(task, op)) {
         return FEDL_ERR_STATE;
     }
-    if (op->rho > FEDL_STORE_RHO_MAX - task->rho_spent) {
-        return FEDL_ERR_RANGE;
+    status = reserve_charge(task, op);
+    if (status != FEDL_OK) {
+        return status;
     }
     mem_group group = {
         .members = fedli_mem_copy(op->members, op->member_count * sizeof op->members[0]),
@@ -151,18 +183,12 @@ static fedl_status group_commit(mem_task *task, const fedl_store_op *op)
         .state_bytes = op->group_state.size,
     };
     if (group.members == NULL || group.kinds == NULL || group.masked_sum == NULL ||
-        group.state == NULL ||
-        !fedli_mem_reserve((void **)&task->charges, task->charge_count, &task->charge_capacity,
-                           sizeof task->charges[0])) {
+        group.state == NULL) {
         fedli_mem_group_free(&group);
         return FEDL_ERR_NO_MEMORY;
     }
     task->group = group;
-    if (op->rho > 0) {
-        task->charges[task->charge_count++] =
-            (fedl_charge_row){.round = op->round, .attempt = op->attempt, .rho = op->rho};
-        task->rho_spent += op->rho;
-    }
+    record_charge(task, op);
     return FEDL_OK;
 }
 

@@ -18,7 +18,7 @@ void world_vector(const world *w, uint8_t *out, uint32_t seed)
     const uint64_t weight = 1u + seed % w->plan.update.w_max;
     uint8_t *tail = out + fedl_update_body_size(&w->plan.update, parameters);
     memset(out, 0, world_vector_bytes(w));
-    for (uint32_t i = 0; i < parameters; i++) {
+    for (uint32_t i = 0; i < fedl_update_word_count(&w->plan.update, parameters); i++) {
         const int32_t q =
             (int32_t)(fedli_mix32(fedli_mix32(seed) ^ i) % (2u * q_max + 1u)) - (int32_t)q_max;
         fedli_store_u16(out + 2u * i, (uint16_t)((uint32_t)q * (uint32_t)weight));
@@ -44,10 +44,32 @@ static int64_t fedavg_step(int64_t sum, int64_t weight, int32_t shift)
     return sum < 0 ? -rounded : rounded;
 }
 
+/* docs/update.md §9: one block of S·H·Σ / 16, half away from zero, by the definition of H. */
+static void turn_back(const world *w, int64_t sum[256], uint32_t round)
+{
+    const uint32_t seed = fedli_mix32(fedli_mix32(w->plan.run_seed ^ 0x5167e5u) ^ round);
+    int64_t turned[256];
+    for (uint32_t i = 0; i < 256; i++) {
+        int64_t dot = 0;
+        for (uint32_t j = 0; j < 256; j++) {
+            uint32_t parity = 0;
+            for (uint32_t both = i & j; both != 0; both >>= 1) {
+                parity ^= both & 1u;
+            }
+            dot += parity != 0 ? -sum[j] : sum[j];
+        }
+        const int64_t rounded = ((dot < 0 ? -dot : dot) + 8) / 16;
+        const bool flip = (fedli_mix32(seed + i) >> 31 != 0) != (dot < 0);
+        assert_true(rounded < 32768); /* nothing is cut in these tests */
+        turned[i] = flip ? -rounded : rounded;
+    }
+    memcpy(sum, turned, sizeof turned);
+}
+
 void world_check_commit(const world *w, const fedl_store_op *op)
 {
-    enum { P = 8 * 16 + 16 + 16 * 4 + 4 };
-    int64_t sum[P] = {0};
+    enum { P = 8 * 16 + 16 + 16 * 4 + 4, WORDS = 256 };
+    int64_t sum[WORDS] = {0};
     int64_t weight = 0;
     int32_t before[P];
     uint8_t vector[4096];
@@ -61,9 +83,12 @@ void world_check_commit(const world *w, const fedl_store_op *op)
         const uint32_t seed = world_seed_of(op->task_id, op->round, op->members[m]);
         world_vector(w, vector, seed);
         weight += 1 + seed % w->plan.update.w_max;
-        for (size_t i = 0; i < P; i++) {
+        for (size_t i = 0; i < fedl_update_word_count(&w->plan.update, P); i++) {
             sum[i] += fedli_i16_of(fedli_load_u16(vector + 2 * i));
         }
+    }
+    if (w->plan.update.rotate) {
+        turn_back(w, sum, op->round);
     }
     assert_int_equal(op->metrics.tail[FEDL_TAIL_WEIGHT], weight);
     assert_int_equal(op->metrics.report_count, op->member_count);

@@ -168,6 +168,7 @@ static bool restore_task(void *context, const fedl_task_row *row)
     restore.newest.parameter_count = parameters;
     restore.round_next = row->round_next;
     restore.attempt_last = row->attempt_last;
+    restore.attempt_open = row->attempt_open;
     restore.rho_spent = row->rho_spent;
     uint8_t *sum = calloc(1, row->masked_sum_bytes + 1u);
     uint8_t *group = calloc(1, row->group_state_bytes + 1u);

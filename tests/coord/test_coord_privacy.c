@@ -2,6 +2,7 @@
 /* Noised sums through the coordinator: charged with the commit point, never beyond the budget. */
 #include "coord_party.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,6 @@ static void open_noisy(uint32_t n, bool rotate, uint64_t sums)
     assert_in_range(charge, 1, UINT64_MAX / 100u);
     plan->privacy.rho_budget = sums * charge + charge - 1u;
     p.w.round.round_count = 10;
-    p.w.check_sums = !rotate; /* what the world compares is the sum of the vectors as sent */
 }
 
 static bool find_row(void *context, const fedl_task_row *row)
@@ -77,11 +77,111 @@ static void a_task_ends_with_its_budget(void **state)
 static void rotated_sums_are_turned_back(void **state)
 {
     (void)state;
-    open_noisy(3, true, 1);
+    open_noisy(3, true, 2);
     parties_add_task(&p);
     parties_run(&p);
-    assert_int_equal(p.w.commit_count, 1);
-    assert_true(stored_spent() == charge);
+    assert_int_equal(p.w.commit_count,
+                     2); /* each compared with the definition: world_check_commit */
+    assert_true(stored_spent() == 2 * charge);
+    assert_int_equal(task_state(), FEDL_TASK_COMPLETE);
+    parties_close(&p);
+}
+
+/* Everybody falls silent before this, in round 1. */
+static void lose_all(uint32_t n, fedli_party_want want, fedl_group_item item)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        p.parties[i].lost_at = want;
+        p.parties[i].lost_item = item;
+        p.parties[i].lose_in_round = 1;
+    }
+}
+
+/* They come back, without memory of the attempt. */
+static void wake_all(uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        p.parties[i].lost_at = (fedli_party_want)0;
+        p.parties[i].lost = false;
+        p.parties[i].begun = false;
+        p.parties[i].waits = false;
+        p.parties[i].connected = false;
+    }
+}
+
+static bool find_charge(void *context, const fedl_charge_row *row)
+{
+    char *text = context;
+    const size_t used = strlen(text);
+    (void)snprintf(text + used, 256u - used, "%s%u.%u%s", used == 0 ? "" : " ", row->round,
+                   row->attempt, row->rho == charge ? "" : "?");
+    return true;
+}
+
+/* Which attempts were charged, each with exactly one charge: "1.1 1.2 2.1". */
+static void expect_charges(const char *expected)
+{
+    char text[256] = "";
+    assert_int_equal(p.w.store->ops->charge_each(p.w.store, 1, find_charge, text), FEDL_OK);
+    assert_string_equal(text, expected);
+}
+
+/* Devices charge an attempt when they accept its roster; the server counts the same. */
+static void failed_attempts_are_charged_once_their_roster_is_out(void **state)
+{
+    (void)state;
+    open_noisy(5, false, 3);
+    p.w.round.attempt_max = 10;
+    parties_add_task(&p);
+    lose_all(5, FEDLI_PARTY_PUT, FEDL_ITEM_READY);
+    parties_run(&p);
+    world_run_ms(&p.w, 60000); /* nobody was ready: nobody has read a roster */
+    assert_int_equal(p.w.log_counts[FEDL_LOG_ROUND_ABORTED], 1);
+    expect_charges("");
+    wake_all(5);
+    lose_all(5, FEDLI_PARTY_PUT, FEDL_ITEM_SHARES);
+    parties_run(&p);
+    world_run_ms(&p.w, 4000);
+    assert_int_equal(p.w.log_counts[FEDL_LOG_ROUND_ABORTED], 2);
+    expect_charges("1.2");
+    wake_all(5);
+    lose_all(5, FEDLI_PARTY_UPLOAD, FEDL_ITEM_READY);
+    parties_run(&p);
+    world_run_ms(&p.w, 4000);
+    assert_int_equal(p.w.burn_count, 1); /* the third attempt was the round's last */
+    expect_charges("1.2 1.3");
+    wake_all(5);
+    parties_run_until(&p, 2, 30000);
+    expect_charges("1.2 1.3 2.1");
+    parties_run(&p);
+    assert_true(stored_spent() == 3 * charge);
+    assert_int_equal(task_state(), FEDL_TASK_COMPLETE);
+    assert_non_null(strstr(p.w.transcript, "the privacy budget is spent"));
+    parties_close(&p);
+}
+
+/* Nobody knows how far an attempt had got in which the server died: it counts as spent. */
+static void an_attempt_that_the_server_lost_is_charged(void **state)
+{
+    (void)state;
+    open_noisy(5, false, 2);
+    parties_add_task(&p);
+    lose_all(5, FEDLI_PARTY_UPLOAD, FEDL_ITEM_READY);
+    parties_run(&p);
+    expect_charges("");
+    world_restart(&p.w);
+    world_tick(&p.w);
+    world_settle(&p.w);
+    expect_charges("1.1");
+    assert_non_null(strstr(p.w.transcript, "the server went down"));
+    world_restart(&p.w); /* once, however often the server starts */
+    world_tick(&p.w);
+    world_settle(&p.w);
+    wake_all(5);
+    parties_run_until(&p, 2, 30000);
+    assert_int_equal(p.w.version[1], 2);
+    expect_charges("1.1 1.2");
+    parties_run(&p);
     assert_int_equal(task_state(), FEDL_TASK_COMPLETE);
     parties_close(&p);
 }
@@ -168,6 +268,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_ends_with_its_budget),
         cmocka_unit_test(rotated_sums_are_turned_back),
+        cmocka_unit_test(failed_attempts_are_charged_once_their_roster_is_out),
+        cmocka_unit_test(an_attempt_that_the_server_lost_is_charged),
         cmocka_unit_test(a_burnt_sum_stays_charged),
         cmocka_unit_test(a_restarted_server_remembers_what_is_spent),
         cmocka_unit_test(plans_without_a_first_round_are_refused),

@@ -116,6 +116,7 @@ static bool print_task(void *context, const fedl_task_row *task)
     hash_u64(state, task->version);
     hash_u64(state, task->round_next);
     hash_u64(state, task->attempt_last);
+    hash_u64(state, task->attempt_open ? 1u : 0u);
     hash_u64(state, task->rho_spent);
     hash_u64(state, task->masked_sum_bytes);
     hash_u64(state, task->group_state_bytes);

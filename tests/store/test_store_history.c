@@ -174,6 +174,7 @@ static void an_old_file_is_brought_up(void **state)
     assert_int_equal(row.version, 2);
     assert_int_equal(row.round_next, 2);
     assert_int_equal(row.attempt_last, 2);
+    assert_true(row.attempt_open);
     assert_int_equal(row.rho_spent, 0);
     assert_int_equal(row.masked_sum_bytes, 0);
     sqlite3 *db = NULL;

@@ -232,6 +232,45 @@ static void charges_are_never_taken_back(void **state)
     assert_int_equal(found.count, 1);
 }
 
+/* A failed attempt may have cost something, too, but only while it is open and has no sum. */
+static void failed_attempts_may_be_charged(void **state)
+{
+    world *w = opened(state);
+    charges found = {.stop_after = 0};
+    assert_true(task_of(w).attempt_open);
+    fedl_store_op op = scene_round_abort(1, 1, 1);
+    op.rho = FEDL_STORE_RHO_MAX + 1u;
+    world_refuse(w, op, FEDL_ERR_RANGE);
+    op.rho = 7;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    assert_false(task_of(w).attempt_open);
+    assert_true(task_of(w).rho_spent == 7);
+    world_refuse(w, op, FEDL_ERR_STATE);
+    op = scene_round_burn(1, 1, 1); /* closed and charged before */
+    op.rho = 7;
+    world_refuse(w, op, FEDL_ERR_STATE);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 1, 2)), FEDL_OK);
+    op = scene_round_burn(1, 1, 2);
+    op.rho = FEDL_STORE_RHO_MAX - 6u;
+    world_refuse(w, op, FEDL_ERR_RANGE);
+    op.rho = 8;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 2, 1)), FEDL_OK);
+    op = scene_group_commit(w->scene, 1, 2, 1);
+    op.rho = 0;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    op = scene_round_burn(1, 2, 1); /* what a sum costs goes with its commit point */
+    op.rho = 9;
+    world_refuse(w, op, FEDL_ERR_STATE);
+    assert_true(task_of(w).attempt_open);
+    assert_int_equal(w->store->ops->charge_each(w->store, 1, keep_charge, &found), FEDL_OK);
+    assert_int_equal(found.count, 2);
+    assert_int_equal(found.rows[0].attempt, 1);
+    assert_int_equal(found.rows[1].attempt, 2);
+    assert_int_equal(found.rows[1].rho, 8);
+    assert_true(task_of(w).rho_spent == 15);
+}
+
 static bool last_row(void *context, const fedl_audit_row *row)
 {
     (void)snprintf(context, FEDL_AUDIT_DETAIL_BYTES_MAX + 40, "%s: %s", row->what, row->detail);
@@ -252,9 +291,10 @@ static void audit_names_who_is_to_blame(void **state)
     op.text = "a share does not decrypt";
     op.blamed = 5;
     op.blamed_other = 2;
+    op.rho = 12;
     assert_int_equal(world_apply(w, op), FEDL_OK);
     expect_audit(w, "round-abort: task 1 round 1 attempt 1: a share does not decrypt, between "
-                    "device 5 and device 2");
+                    "device 5 and device 2, rho 12");
     assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 1, 2)), FEDL_OK);
     assert_int_equal(world_apply(w, scene_group_commit(w->scene, 1, 1, 2)), FEDL_OK);
     expect_audit(w, "group-commit: task 1 round 1 attempt 2 survivors 2 of 3 rho 1000");
@@ -274,6 +314,7 @@ int main(void)
         WORLD_CASE(burnt_rounds_leave_gaps),
         WORLD_CASE(a_round_may_be_burnt_without_a_sum),
         WORLD_CASE(charges_are_never_taken_back),
+        WORLD_CASE(failed_attempts_may_be_charged),
         WORLD_CASE(audit_names_who_is_to_blame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
