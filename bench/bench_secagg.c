@@ -109,7 +109,7 @@ static void print_row(const result *r, FILE *json)
     const bench_report *s = &r->report;
     const double unmask_s = s->reconstruct_s + s->expand_s;
     const double unmask_cpu_s = s->reconstruct_s + s->expand_cpu_s;
-    const double ingest_rate = (double)s->ingest_bytes / s->ingest_s;
+    const double ingest_rate = s->ingest_rate;
     (void)printf("%5u %8u %3u %5u %3u/%-3u %6u %8.2f %9.4f %6.2f %6.2f %9.4f %9.4f %9.4f %9.4f "
                  "%6.2f %6.2f %6.2f %8.1f\n",
                  row->n, row->d, row->ring_bits, row->lost, s->k, s->t, s->key_count,
@@ -126,16 +126,18 @@ static void print_row(const result *r, FILE *json)
                   "\"t\": %u, \"threads\": %u, \"keys\": %u, ",
                   row->n, row->d, row->ring_bits, row->lost, row->trust, s->k, s->t, row->threads,
                   s->key_count);
-    (void)fprintf(json,
-                  "\"client_mask_s\": %.6f, \"ingest_s\": %.6f, \"ingest_bytes\": %llu, "
-                  "\"aead_bytes_per_s\": %.0f, \"reconstruct_s\": %.6f, \"expand_s\": %.6f, "
-                  "\"unmask_s\": %.6f, \"unmask_limit_s\": %.6f, \"unmask_ratio\": %.4f, "
-                  "\"expand_ratio\": %.4f, \"expand_cpu_s\": %.6f, \"expand_cpu_ratio\": %.4f, "
-                  "\"unmask_cpu_ratio\": %.4f, \"kernel_bytes_per_s\": %.0f, ",
-                  row->client_mask_s, s->ingest_s, (unsigned long long)s->ingest_bytes,
-                  s->aead_rate, s->reconstruct_s, s->expand_s, unmask_s, r->limit_s,
-                  r->limit_s / unmask_s, r->limit_s / s->expand_s, s->expand_cpu_s,
-                  r->limit_s / s->expand_cpu_s, r->limit_s / unmask_cpu_s, s->kernel_rate);
+    (void)fprintf(
+        json,
+        "\"client_mask_s\": %.6f, \"ingest_s\": %.6f, \"ingest_bytes\": %llu, "
+        "\"ingest_bytes_per_s\": %.0f, \"aead_bytes_per_s\": %.0f, \"ingest_ratio\": %.4f, "
+        "\"reconstruct_s\": %.6f, \"expand_s\": %.6f, "
+        "\"unmask_s\": %.6f, \"unmask_limit_s\": %.6f, \"unmask_ratio\": %.4f, "
+        "\"expand_ratio\": %.4f, \"expand_cpu_s\": %.6f, \"expand_cpu_ratio\": %.4f, "
+        "\"unmask_cpu_ratio\": %.4f, \"kernel_bytes_per_s\": %.0f, ",
+        row->client_mask_s, s->ingest_s, (unsigned long long)s->ingest_bytes, ingest_rate,
+        s->aead_rate, ingest_rate / s->aead_rate, s->reconstruct_s, s->expand_s, unmask_s,
+        r->limit_s, r->limit_s / unmask_s, r->limit_s / s->expand_s, s->expand_cpu_s,
+        r->limit_s / s->expand_cpu_s, r->limit_s / unmask_cpu_s, s->kernel_rate);
     (void)fprintf(json,
                   "\"server_rss_bytes\": %llu, \"group_bytes\": %llu, \"vector_bytes\": %llu, "
                   "\"model_bytes\": %llu, \"attempt_s\": %.3f}\n",
@@ -218,13 +220,15 @@ static void attempts(const options *o)
         }
         bench_fleet_destroy(fleet);
     }
-    (void)printf("mask: one device, all its masks. ingest: records opened, parsed, staged, folded; "
-                 "/AEAD: to opening alone.\n"
-                 "expand: %u threads by the clock; cpu: the busier one's processor time; limit: "
-                 "keys × bytes / (threads × kernel rate).\n"
-                 "/exp.: limit / expand; /cpu: limit / cpu; /all: limit / (shares + cpu). mask, "
-                 "ingest, shares: processor time.\n",
-                 o->threads);
+    (void)printf(
+        "mask: one device, all its masks. ingest: records opened, parsed, staged, folded, "
+        ""
+        "wiped; GB/s: of one vector again and again; /AEAD: to opening its records alone.\n"
+        "expand: %u threads by the clock; cpu: the busier one's processor time; limit: "
+        "keys × bytes / (threads × kernel rate).\n"
+        "/exp.: limit / expand; /cpu: limit / cpu; /all: limit / (shares + cpu). mask, "
+        "ingest, shares: processor time.\n",
+        o->threads);
     for (uint32_t ib = 0; ib < 2; ib++) {
         fit(results, count, rings[ib], o->json);
     }

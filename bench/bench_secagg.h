@@ -8,6 +8,8 @@
 #ifndef FEDL_BENCH_SECAGG_H
 #define FEDL_BENCH_SECAGG_H
 
+#include "agg/accum.h"
+#include "fedl/crypto.h"
 #include "fedl/plan.h"
 #include "secagg/binding.h"
 #include "secagg/prg.h"
@@ -52,9 +54,10 @@ typedef struct bench_report {
     uint32_t k;
     uint32_t t;
     uint32_t key_count;
-    double ingest_s; /* processor time: records opened, parsed, staged, folded */
+    double ingest_s; /* processor time: records opened, parsed, staged, folded, wiped */
     uint64_t ingest_bytes;
-    double aead_rate;     /* opening records of the same size and nothing else, bytes/s */
+    double ingest_rate;   /* the same of one vector again and again, bytes/s: best run */
+    double aead_rate;     /* the same records opened and nothing else, bytes/s: best run */
     double reconstruct_s; /* processor time of UNMASK: shares checked, secrets put together, keys */
     double expand_s;      /* keystream taken off the sum, by the clock; best of 3 to 40 runs */
     double expand_cpu_s;  /* processor time of the busiest thread; best of all runs */
@@ -65,6 +68,11 @@ typedef struct bench_report {
     uint64_t rss_bytes;   /* peak of the server's process */
     uint8_t digest[32];   /* of the sum without masks */
 } bench_report;
+
+/* ---- bench_secagg_ingest.c ---- */
+/** ingest_rate and aead_rate, run by run in turn; accum and staging (one vector) are spoiled. */
+void bench_ingest(const fedl_crypto *crypto, fedl_accum *accum, uint8_t *staging,
+                  bench_report *report);
 
 void bench_plan(fedl_plan *plan, const bench_row *row);
 

@@ -161,7 +161,8 @@ static void init(server *s)
 
 /* ---- requests ---- */
 
-/* A record as the coordinator takes it: opened in place, parsed, staged; the last one folded. */
+/* A record as the coordinator takes it: opened in place, parsed, staged; with the last one the
+ * vector is folded and wiped. */
 static void take_record(server *s, const bench_request *request, uint8_t *record,
                         bench_reply *reply)
 {
@@ -192,7 +193,7 @@ static void take_record(server *s, const bench_request *request, uint8_t *record
     s->staged_bytes += upload->payload.size;
     s->report.ingest_bytes += upload->payload.size;
     if (s->staged_bytes == s->accum.vector_bytes) {
-        must(fedl_accum_add(&s->accum, fedl_bytes_of(s->staging, s->staged_bytes)), "folding");
+        must(fedl_accum_take(&s->accum, s->staging, s->staged_bytes), "folding");
         fedl_group_vector_add(&s->group, s->now_ns, id);
         reply->complete = true;
     }
@@ -222,27 +223,6 @@ static void put(server *s, const bench_request *request, const uint8_t *payload,
     if (request->item == FEDL_ITEM_UNMASK) {
         s->report.reconstruct_s += bench_cpu_s() - begin;
     }
-}
-
-static double aead_rate(const server *s)
-{
-    static uint8_t sealed[BENCH_PART_BYTES + FEDL_TAG_BYTES];
-    static uint8_t plain[BENCH_PART_BYTES];
-    const uint8_t key[32] = {1};
-    const uint8_t nonce[12] = {2};
-    s->crypto->aead_seal(sealed, plain, sizeof plain, NULL, 0, nonce, key);
-    double best = 0;
-    for (uint32_t run = 0; run < 5; run++) {
-        const double begin = bench_cpu_s();
-        for (uint32_t i = 0; i < 200; i++) {
-            if (!s->crypto->aead_open(plain, sealed, sizeof sealed, NULL, 0, nonce, key)) {
-                bench_fail("AEAD");
-            }
-        }
-        const double rate = 200.0 * sizeof plain / (bench_cpu_s() - begin);
-        best = rate > best ? rate : best;
-    }
-    return best;
 }
 
 static void unmask(server *s)
@@ -296,7 +276,7 @@ static void finish(server *s)
     if (s->report.phase == FEDL_GROUP_READY) {
         unmask(s);
         s->report.kernel_rate = bench_kernel_rate(s->plan.update.ring_bits, 0.2);
-        s->report.aead_rate = aead_rate(s);
+        bench_ingest(s->crypto, &s->accum, s->staging, &s->report);
     } else {
         const char *reason = fedl_group_reason(&s->group);
         (void)fprintf(stderr, "bench_secagg: the attempt ended in phase %u: %s\n", s->report.phase,

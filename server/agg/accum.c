@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define TAIL_BYTES (FEDL_TAIL_WORDS * 8u)
+/* What is added and then wiped while it is in the first-level cache, sums and all: 8 to 32 KB. */
+#define PIECE_WORDS 2048u
 
 static size_t word_bytes_of(uint8_t ring_bits)
 {
@@ -58,34 +60,65 @@ void fedl_accum_clear(fedl_accum *accum)
     memset(accum->tail, 0, sizeof accum->tail);
 }
 
-static void fold(fedl_accum *accum, fedl_bytes vector)
+/* count words that begin at bytes to the sums from word first on; first is even. */
+static void fold_words(fedl_accum *accum, size_t first, const uint8_t *bytes, size_t count)
 {
-    const size_t count = accum->word_count;
     if (accum->ring_bits == 8) {
-        fedli_fold_u8(accum->words, vector.data, count);
+        fedli_fold_u8((uint8_t *)accum->words + first, bytes, count);
     } else if (accum->ring_bits == 16) {
-        fedli_fold_u16(accum->words, vector.data, count);
+        fedli_fold_u16((uint16_t *)accum->words + first, bytes, count);
     } else if (accum->ring_bits == 24) {
         /* The tail follows the body: bytes after the last word can be read. */
-        fedli_fold_u24(accum->words, vector.data, count);
+        fedli_fold_u24((uint32_t *)accum->words + first, bytes, count);
     } else {
-        fedli_fold_u32(accum->words, vector.data, count);
+        fedli_fold_u32((uint32_t *)accum->words + first, bytes, count);
     }
-    const uint8_t *tail = vector.data + (vector.size - TAIL_BYTES);
+}
+
+static void fold_tail(fedl_accum *accum, const uint8_t *vector)
+{
+    const uint8_t *tail = vector + (accum->vector_bytes - TAIL_BYTES);
     for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) {
         accum->tail[i] += fedli_load_u64(tail + 8 * i);
     }
 }
 
+static fedl_status check_room(const fedl_accum *accum, size_t vector_bytes)
+{
+    return vector_bytes != accum->vector_bytes  ? FEDL_ERR_MISMATCH
+           : accum->count >= accum->clients_max ? FEDL_ERR_FULL
+                                                : FEDL_OK;
+}
+
 fedl_status fedl_accum_add(fedl_accum *accum, fedl_bytes vector)
 {
-    if (vector.size != accum->vector_bytes) {
-        return FEDL_ERR_MISMATCH;
+    const fedl_status status = check_room(accum, vector.size);
+    if (status != FEDL_OK) {
+        return status;
     }
-    if (accum->count >= accum->clients_max) {
-        return FEDL_ERR_FULL;
+    fold_words(accum, 0, vector.data, accum->word_count);
+    fold_tail(accum, vector.data);
+    accum->count++;
+    return FEDL_OK;
+}
+
+fedl_status fedl_accum_take(fedl_accum *accum, uint8_t *vector, size_t vector_bytes)
+{
+    const fedl_status status = check_room(accum, vector_bytes);
+    if (status != FEDL_OK) {
+        return status;
     }
-    fold(accum, vector);
+    const size_t word_bytes = accum->ring_bits / 8u;
+    for (size_t at = 0; at < accum->word_count; at += PIECE_WORDS) {
+        const size_t left = accum->word_count - at;
+        const size_t count = left < PIECE_WORDS ? left : PIECE_WORDS;
+        uint8_t *bytes = vector + at * word_bytes;
+        fold_words(accum, at, bytes, count);
+        fedli_wipe(bytes, count * word_bytes);
+    }
+    fold_tail(accum, vector);
+    const size_t words_size = accum->word_count * word_bytes;
+    fedli_wipe(vector + words_size, vector_bytes - words_size);
     accum->count++;
     return FEDL_OK;
 }
@@ -141,7 +174,8 @@ fedl_status fedl_accum_import(fedl_accum *accum, fedl_bytes vector, uint32_t cou
         return FEDL_ERR_RANGE;
     }
     fedl_accum_clear(accum);
-    fold(accum, vector);
+    fold_words(accum, 0, vector.data, accum->word_count);
+    fold_tail(accum, vector.data);
     accum->count = count;
     return FEDL_OK;
 }

@@ -45,6 +45,11 @@ void fedl_accum_clear(fedl_accum *accum);
  * Errors: ERR_MISMATCH (its size), ERR_FULL (clients_max vectors are in). Nothing is added then.
  */
 FEDL_NODISCARD fedl_status fedl_accum_add(fedl_accum *accum, fedl_bytes vector);
+/**
+ * Adds one whole vector and wipes it, in one pass: a masked vector that nobody needs alone any
+ * more. Errors: those of fedl_accum_add(). The vector is as it was then.
+ */
+FEDL_NODISCARD fedl_status fedl_accum_take(fedl_accum *accum, uint8_t *vector, size_t vector_bytes);
 /** Re-centred sum of coordinate index: −2^(b−1) ≤ sum < 2^(b−1); index < word_count. */
 int64_t fedl_accum_sum(const fedl_accum *accum, uint32_t index);
 /**

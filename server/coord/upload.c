@@ -13,7 +13,6 @@
  * repeated, early or lost part costs one round trip and never an error.
  */
 #include "base/check.h"
-#include "base/secret.h"
 #include "coord/coord_state.h"
 
 #include <string.h>
@@ -87,22 +86,23 @@ static void count_vector(fedli_coord_state *c, uint32_t session, fedli_task *t, 
                          uint32_t at)
 {
     const bool masked = fedli_task_is_masked(t);
-    uint8_t *vector = t->staging + (size_t)at * t->accum.vector_bytes;
-    const fedl_status added =
-        fedl_accum_add(&t->accum, fedl_bytes_of(vector, t->accum.vector_bytes));
+    const size_t size = t->accum.vector_bytes;
+    uint8_t *vector = t->staging + (size_t)at * size;
+    /* A masked one goes: nobody needs it alone any more, and nobody should find it. */
+    const fedl_status added = masked ? fedl_accum_take(&t->accum, vector, size)
+                                     : fedl_accum_add(&t->accum, fedl_bytes_of(vector, size));
     FEDLI_CHECK(added == FEDL_OK);
     free_slot(&t->slots[at]);
     m->state = FEDLI_MEMBER_REPORTED;
     t->outstanding--;
-    if (masked) { /* nobody needs it alone any more, and nobody should find it */
-        fedli_wipe(vector, t->accum.vector_bytes);
+    if (masked) {
         fedl_group_vector_add(&t->masked.group, c->now_ns, m->device_id);
     }
     fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_REPORT, t);
     log->device_id = m->device_id;
     log->a = t->accum.count;
     log->b = masked ? fedl_group_cohort(&t->masked.group) : t->round_config.clients_goal;
-    accept_upload(c, session, t->accum.vector_bytes, true);
+    accept_upload(c, session, size, true);
     if (masked) {
         fedli_masked_update(c, t);
     } else {

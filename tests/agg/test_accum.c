@@ -148,6 +148,57 @@ static void add_refuses_and_adds_nothing(void **state)
     agg_fixture_free(&fx);
 }
 
+/* Words of one, two and three pieces, and one more or less. */
+static void take_is_add_and_leaves_nothing(void **state)
+{
+    (void)state;
+    static const uint32_t counts[7] = {1, 53, 2047, 2048, 2049, 4096, 6001};
+    fedli_rng rng;
+    fedli_rng_init(&rng, 4);
+    for (uint8_t bits = 8; bits <= 32; bits = (uint8_t)(bits + 8)) {
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            const fedl_update_config cfg = {65536, -12, bits, 3, 0, 1, false, 0};
+            const size_t block_bytes = fedl_accum_size(&cfg, counts[c]);
+            uint8_t *blocks[2] = {agg_fixture_block(block_bytes), agg_fixture_block(block_bytes)};
+            fedl_accum added;
+            fedl_accum taken;
+            assert_int_equal(fedl_accum_init(&added, &cfg, counts[c], blocks[0], block_bytes),
+                             FEDL_OK);
+            assert_int_equal(fedl_accum_init(&taken, &cfg, counts[c], blocks[1], block_bytes),
+                             FEDL_OK);
+            const size_t size = added.vector_bytes;
+            uint8_t *vector = malloc(size); /* exact: nothing behind it may be touched */
+            uint8_t *sums = malloc(2 * size);
+            assert_true(vector != NULL && sums != NULL);
+            for (uint32_t n = 0; n < 3; n++) {
+                for (size_t i = 0; i < size; i++) {
+                    vector[i] = (uint8_t)fedli_rng_u32(&rng);
+                }
+                assert_int_equal(fedl_accum_add(&added, fedl_bytes_of(vector, size)), FEDL_OK);
+                memcpy(sums, vector, size);
+                assert_int_equal(fedl_accum_take(&taken, vector, size - 1), FEDL_ERR_MISMATCH);
+                assert_int_equal(taken.count, n);
+                assert_memory_equal(vector, sums, size);
+                assert_int_equal(fedl_accum_take(&taken, vector, size), FEDL_OK);
+                for (size_t i = 0; i < size; i++) {
+                    assert_int_equal(vector[i], 0);
+                }
+            }
+            assert_int_equal(fedl_accum_export(&added, sums, size), FEDL_OK);
+            vector[0] = 1;
+            assert_int_equal(fedl_accum_take(&taken, vector, size), FEDL_ERR_FULL);
+            assert_int_equal(vector[0], 1);
+            assert_int_equal(fedl_accum_export(&taken, sums + size, size), FEDL_OK);
+            assert_memory_equal(sums, sums + size, size);
+            assert_int_equal(taken.count, 3);
+            free(vector);
+            free(sums);
+            free(blocks[0]);
+            free(blocks[1]);
+        }
+    }
+}
+
 static void export_and_import_carry_the_sum(void **state)
 {
     (void)state;
@@ -236,6 +287,7 @@ int main(void)
         cmocka_unit_test(sums_are_those_of_plain_integers),
         cmocka_unit_test(the_ring_wraps_around),
         cmocka_unit_test(add_refuses_and_adds_nothing),
+        cmocka_unit_test(take_is_add_and_leaves_nothing),
         cmocka_unit_test(export_and_import_carry_the_sum),
         cmocka_unit_test(fold_loops_handle_every_length),
     };
