@@ -39,9 +39,8 @@ static void client_config(const fedl_sim_world *world, const fedli_sim_device *d
                                                              : (uint32_t)largest;
     /* Simulated devices agree to whatever the plan asks: the operator's question is what it does.
      */
-    if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
-        cfg->policy.min_aggregation = FEDL_AGGREGATION_PLAIN;
-    } else {
+    cfg->policy.min_aggregation = plan->aggregation;
+    if (plan->aggregation != FEDL_AGGREGATION_PLAIN) {
         cfg->policy.min_cohort = plan->secagg.min_cohort;
         cfg->policy.gamma_permille = plan->secagg.gamma_permille;
     }
@@ -225,6 +224,8 @@ static bool is_stale(const fedli_sim_device *device, const fedl_sim_event *event
     case FEDL_SIM_SERVER_GONE:
     case FEDL_SIM_SERVER_STORED:
     case FEDL_SIM_SERVER_COMPUTED:
+    case FEDL_SIM_SERVER_HELPED:
+    case FEDL_SIM_HELPER_ASKED:
         return true;
     }
     return true;

@@ -83,7 +83,7 @@ static void note_log(fedl_sim_world *world, fedli_sim_device *device,
         device->attempt = action->attempt;
         fedli_sim_enter_phase(world, device, FEDL_SIM_FETCH);
     } else if (action->log_kind == FEDL_CLIENT_LOG_TRAINED) {
-        if (world->cfg.task->plan.aggregation != FEDL_AGGREGATION_MASKED) {
+        if (world->cfg.task->plan.aggregation == FEDL_AGGREGATION_PLAIN) {
             fedli_sim_enter_phase(world, device, FEDL_SIM_UPLOAD);
         }
     } else if (action->log_kind == FEDL_CLIENT_LOG_UPLOADED ||

@@ -26,6 +26,8 @@ typedef enum fedl_sim_event_kind {
     FEDL_SIM_SERVER_GONE = 11,     /* request */
     FEDL_SIM_SERVER_STORED = 12,   /* ticket */
     FEDL_SIM_SERVER_COMPUTED = 13, /* ticket */
+    FEDL_SIM_HELPER_ASKED = 14,    /* bytes, ticket */
+    FEDL_SIM_SERVER_HELPED = 15,   /* ticket, status, bytes */
 } fedl_sim_event_kind;
 
 typedef struct fedl_sim_event {
@@ -35,7 +37,7 @@ typedef struct fedl_sim_event {
     uint32_t client;     /* index, device id − 1 */
     uint32_t life;       /* of the client or server; drop-outs and crashes begin a new one */
     uint32_t connection; /* which connection of that client */
-    uint64_t request;    /* or ticket of a STORED */
+    uint64_t request;    /* or ticket */
     uint8_t *bytes;      /* owned by the event; free() */
     size_t size;
     fedl_status status;

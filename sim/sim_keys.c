@@ -17,6 +17,7 @@ typedef enum key_purpose {
     KEY_TOKEN = 6,
     KEY_DEVICE_NOISE = 7,
     KEY_DEVICE_ID = 8,
+    KEY_HELPER = 9,
 } key_purpose;
 
 static void put_u64(uint8_t out[8], uint64_t value)
@@ -66,6 +67,16 @@ void fedli_sim_server_keys(fedl_sim_world *world)
     memcpy(cert.id_public, server->round_public, sizeof cert.id_public);
     memcpy(cert.noise_public, server->noise_public, sizeof cert.noise_public);
     fedl_cert_issue(crypto, server->server_cert, &cert, server->ca_secret);
+}
+
+void fedli_sim_helper_keys(fedl_sim_world *world)
+{
+    const fedl_crypto *crypto = world->crypto;
+    fedl_cert cert = {.role = FEDL_CERT_HELPER, .subject_id = 0, .serial = 1};
+    derive(world, 0, KEY_HELPER, 0, world->helper.secret, sizeof world->helper.secret);
+    memcpy(cert.fleet_id, world->server.fleet_id, sizeof cert.fleet_id);
+    crypto->x25519_public(cert.noise_public, world->helper.secret);
+    fedl_cert_issue(crypto, world->helper.cert, &cert, world->server.ca_secret);
 }
 
 void fedli_sim_device_keys(const fedl_sim_world *world, fedl_identity *identity,

@@ -34,6 +34,7 @@ typedef enum option_id {
     OPTION_DROP_UNMASK,
     OPTION_AWAY,
     OPTION_SERVER_CRASH,
+    OPTION_HELPER_CRASH,
     OPTION_HELP,
     OPTION_VERSION,
 } option_id;
@@ -64,6 +65,7 @@ static const struct option option_list[] = {
     {"drop-unmask", required_argument, NULL, OPTION_DROP_UNMASK},
     {"away", required_argument, NULL, OPTION_AWAY},
     {"server-crash", required_argument, NULL, OPTION_SERVER_CRASH},
+    {"helper-crash", required_argument, NULL, OPTION_HELPER_CRASH},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -229,6 +231,8 @@ static fedl_status apply(fedl_sim_options *options, int id, const char *value)
         return parse_probability(&net->duplicate, value);
     case OPTION_SERVER_CRASH:
         return parse_probability(&net->server_crash, value);
+    case OPTION_HELPER_CRASH:
+        return parse_probability(&net->helper_crash, value);
     case OPTION_AWAY: {
         uint32_t seconds = 0;
         const fedl_status status = parse_u32(&seconds, value, 1, 4000000);

@@ -211,7 +211,7 @@ static fedl_status on_commit(fedl_sim_oracle *o, const fedl_store_op *op)
     if (op->member_count == 0 || !rise(op->members, op->member_count)) {
         return wrong(o, "a device is counted twice, or none is");
     }
-    if (plan->aggregation == FEDL_AGGREGATION_MASKED &&
+    if (plan->aggregation != FEDL_AGGREGATION_PLAIN &&
         (op->round != o->closed_round || op->member_count != o->survivor_count ||
          op->member_count < plan->secagg.min_cohort ||
          memcmp(op->members, o->survivors, op->member_count * sizeof op->members[0]) != 0)) {

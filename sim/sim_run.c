@@ -70,6 +70,19 @@ static const char *outcome_name(fedl_sim_outcome outcome)
     return "?";
 }
 
+static const char *aggregation_name(fedl_aggregation aggregation)
+{
+    switch (aggregation) {
+    case FEDL_AGGREGATION_PLAIN:
+        return "plain";
+    case FEDL_AGGREGATION_MASKED:
+        return "masked";
+    case FEDL_AGGREGATION_HELPER:
+        return "helper";
+    }
+    return "?";
+}
+
 static fedl_status write_json(const char *path, const fedl_sim_monitor *monitor,
                               const fedl_sim_config *cfg, const fedl_sim_totals *totals,
                               fedl_sim_outcome outcome, double wall_s)
@@ -86,6 +99,7 @@ static fedl_status write_json(const char *path, const fedl_sim_monitor *monitor,
     }
     fedl_sim_json_string(&json, "plan", data->plan_path);
     fedl_sim_json_string(&json, "task", data->task->name);
+    fedl_sim_json_string(&json, "aggregation", aggregation_name(data->task->plan.aggregation));
     fedl_sim_json_string(&json, "outcome", outcome_name(outcome));
     fedl_sim_json_count(&json, "rounds", totals->rounds);
     fedl_sim_json_count(&json, "clients", data->partition.client_count);
@@ -120,6 +134,8 @@ static fedl_status write_json(const char *path, const fedl_sim_monitor *monitor,
     fedl_sim_json_count(&json, "dropouts", totals->dropouts);
     fedl_sim_json_count(&json, "messages_lost", totals->messages_lost);
     fedl_sim_json_count(&json, "server_crashes", totals->server_crashes);
+    fedl_sim_json_count(&json, "helper_sums", totals->helper_sums);
+    fedl_sim_json_count(&json, "helper_crashes", totals->helper_crashes);
     fedl_sim_json_count(&json, "events", totals->events);
     return fedl_sim_json_write(&json, path);
 }
@@ -132,6 +148,12 @@ static void print_summary(const fedl_sim_monitor *monitor, const fedl_sim_totals
     printf("%s: %u rounds, %llu client updates, %u aborted attempts, %.2f s (virtual %.0f s)\n",
            outcome_name(outcome), totals->rounds, (unsigned long long)totals->client_updates,
            totals->aborted_attempts, wall_s, (double)totals->virtual_ns / 1e9);
+    printf("aggregation %s", aggregation_name(monitor->data->task->plan.aggregation));
+    if (totals->helper_sums > 0 || totals->helper_crashes > 0) {
+        printf(": the helper made %u sums, died %u times, %u rounds burnt", totals->helper_sums,
+               totals->helper_crashes, totals->burnt_rounds);
+    }
+    printf("\n");
     if (monitor->has_test && monitor->data->task->plan.model.loss == FEDL_LOSS_SOFTMAX_CE) {
         printf("test accuracy %.2f %% (best %.2f %%)\n",
                100.0 * fedl_sim_accuracy(&monitor->last_test), 100.0 * monitor->best_accuracy);

@@ -98,7 +98,7 @@ static fedl_status act(fedl_sim_world *world, const fedl_action *action)
     case FEDL_ACTION_COMPUTE:
         return compute(world, action);
     case FEDL_ACTION_HELPER:
-        return FEDL_ERR_UNSUPPORTED; /* tasks with a helper are refused before */
+        return fedli_sim_helper_ask(world, action);
     }
     return FEDL_ERR_STATE;
 }
@@ -219,6 +219,13 @@ fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event)
         out.ticket = event->request;
         return step(world, &out);
     }
+    if (event->kind == FEDL_SIM_SERVER_HELPED) {
+        out.kind = FEDL_EVENT_HELPER;
+        out.ticket = event->request;
+        out.status = event->status;
+        out.bytes = fedl_bytes_of(event->bytes, event->size);
+        return step(world, &out);
+    }
     if (event->kind == FEDL_SIM_SERVER_MESSAGE) {
         out.kind = FEDL_EVENT_MESSAGE;
         out.bytes = fedl_bytes_of(event->bytes, event->size);
@@ -271,11 +278,6 @@ static fedl_status make_task(fedl_sim_world *world)
         return fedl_sim_fail(world->text, status, "the plan can't be run: %s",
                              reason == NULL ? fedl_status_text(status) : reason);
     }
-    if (task->plan.aggregation == FEDL_AGGREGATION_HELPER) {
-        return fedl_sim_fail(world->text, FEDL_ERR_UNSUPPORTED,
-                             "the plan can't be run: the simulator has no helper; mode = masked "
-                             "makes the same sums");
-    }
     const size_t bytes = fedl_coord_task_size(&world->coord_cfg, &task->plan, &task->round);
     world->task_block = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (world->task_block == NULL) {
@@ -302,6 +304,8 @@ fedl_status fedli_sim_server_create(fedl_sim_world *world)
     /* A device that lost its connection leaves a session behind until it is idle. */
     cfg->sessions_max = 2 * world->device_count + 16;
     cfg->tasks_max = 1;
+    cfg->has_helper = world->helper.machine != NULL;
+    memcpy(cfg->helper_cert, world->helper.cert, sizeof cfg->helper_cert);
     cfg->staging_bytes =
         fedl_update_vector_size(&world->cfg.task->plan.update,
                                 fedl_model_parameter_count(&world->cfg.task->plan.model)) *
@@ -331,6 +335,7 @@ void fedli_sim_server_destroy(fedl_sim_world *world)
     if (world->store != NULL) {
         world->store->ops->close(world->store);
     }
+    fedli_sim_helper_destroy(world);
     free(world->coord_block);
     free(world->task_block);
     free(world->container);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the virtual world, shared by sim_world.c (loop), sim_server.c (coordinator's host),
- * sim_device.c (clients' hosts), sim_net.c (wires) and sim_keys.c (seeds and identities).
+ * sim_helper.c (the helper's), sim_device.c (clients'), sim_net.c (wires) and sim_keys.c (seeds and
+ * identities).
  */
 #ifndef FEDL_SIM_STATE_H
 #define FEDL_SIM_STATE_H
@@ -11,6 +12,7 @@
 #include "sim_world.h"
 
 #include "base/rng.h"
+#include "helper/helper_machine.h"
 #include "secure/cert.h"
 #include "store/store.h"
 
@@ -62,6 +64,17 @@ typedef struct fedli_sim_device {
     uint64_t entropy_counter;
 } fedli_sim_device;
 
+/* The second party of a plan with aggregation = helper. */
+typedef struct fedli_sim_helper {
+    fedl_helper *machine; /* NULL: the plan has none */
+    uint8_t secret[32];
+    uint8_t cert[FEDLI_CERT_BYTES];
+    uint8_t *disk; /* [disk_bytes]: its list of answered rounds, as durable */
+    size_t disk_bytes;
+    fedl_instant_ns back_ns; /* it is down before */
+    fedli_rng rng;
+} fedli_sim_helper;
+
 struct fedl_sim_world {
     fedl_sim_config cfg;
     const fedl_crypto *crypto;
@@ -81,6 +94,7 @@ struct fedl_sim_world {
     uint64_t server_entropy_counter;
     uint32_t server_life; /* events of an earlier process are stale */
     fedli_rng server_rng; /* when it dies */
+    fedli_sim_helper helper;
     uint64_t request_next;
     uint32_t spin_count; /* server steps at spin_ns */
     fedl_instant_ns spin_ns;
@@ -112,6 +126,9 @@ void fedli_sim_server_keys(fedl_sim_world *world);
 void fedli_sim_device_keys(const fedl_sim_world *world, fedl_identity *identity,
                            fedl_device_record *record, uint32_t device_id);
 
+/** Key and certificate of the helper. */
+void fedli_sim_helper_keys(fedl_sim_world *world);
+
 /* sim_server.c */
 
 FEDL_NODISCARD fedl_status fedli_sim_server_create(fedl_sim_world *world);
@@ -120,6 +137,16 @@ void fedli_sim_server_destroy(fedl_sim_world *world);
 FEDL_NODISCARD fedl_status fedli_sim_server_begin(fedl_sim_world *world);
 /** Handles a FEDL_SIM_SERVER_* event. */
 FEDL_NODISCARD fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event);
+
+/* sim_helper.c */
+
+/** Makes the helper when the plan asks for one. */
+FEDL_NODISCARD fedl_status fedli_sim_helper_create(fedl_sim_world *world);
+void fedli_sim_helper_destroy(fedl_sim_world *world);
+/** The server's question goes on its way; a FEDL_SIM_SERVER_HELPED follows, whatever happens. */
+FEDL_NODISCARD fedl_status fedli_sim_helper_ask(fedl_sim_world *world, const fedl_action *action);
+/** Handles FEDL_SIM_HELPER_ASKED. */
+FEDL_NODISCARD fedl_status fedli_sim_helper_asked(fedl_sim_world *world, fedl_sim_event *event);
 
 /* sim_restart.c */
 

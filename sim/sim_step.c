@@ -15,6 +15,8 @@ static fedl_sim_phase step_of_item(fedl_group_item item, fedl_sim_phase before)
 {
     switch (item) {
     case FEDL_ITEM_READY:
+    case FEDL_ITEM_HELPER:
+    case FEDL_ITEM_SEED:
     case FEDL_ITEM_ROSTER:
     case FEDL_ITEM_CERTS:
         return FEDL_SIM_READY;
@@ -28,8 +30,6 @@ static fedl_sim_phase step_of_item(fedl_group_item item, fedl_sim_phase before)
         return FEDL_SIM_UNMASK;
     case FEDL_ITEM_SURVIVORS: /* the wait after MASKED: nothing is sent yet */
     case FEDL_ITEM_COMPLAINT:
-    case FEDL_ITEM_SEED: /* of another kind of aggregation */
-    case FEDL_ITEM_HELPER:
         return before;
     }
     return before;

@@ -37,8 +37,8 @@ static fedl_status check(const fedl_sim_config *cfg, char text[FEDL_SIM_TEXT_BYT
     const fedl_sim_net *net = &cfg->net;
     bool good = net->delay_ms_min <= net->delay_ms_max && net->delay_ms_max <= 60000 &&
                 is_probability(net->loss) && is_probability(net->duplicate) &&
-                is_probability(net->server_crash) && cfg->device_mac_per_s_log2 >= 10 &&
-                cfg->device_mac_per_s_log2 <= 40;
+                is_probability(net->server_crash) && is_probability(net->helper_crash) &&
+                cfg->device_mac_per_s_log2 >= 10 && cfg->device_mac_per_s_log2 <= 40;
     for (uint32_t i = 1; i <= FEDL_SIM_PHASE_COUNT; i++) {
         good = good && is_probability(net->drop[i]);
     }
@@ -96,6 +96,9 @@ fedl_status fedl_sim_world_create(fedl_sim_world **world, const fedl_sim_config 
     }
     if (status == FEDL_OK) {
         fedli_sim_server_keys(made);
+        status = fedli_sim_helper_create(made);
+    }
+    if (status == FEDL_OK) {
         status = fedli_sim_server_create(made);
     }
     if (status == FEDL_OK) {
@@ -122,7 +125,10 @@ static fedl_status dispatch(fedl_sim_world *world, fedl_sim_event *event)
     case FEDL_SIM_SERVER_GONE:
     case FEDL_SIM_SERVER_STORED:
     case FEDL_SIM_SERVER_COMPUTED:
+    case FEDL_SIM_SERVER_HELPED:
         return fedli_sim_server_event(world, event);
+    case FEDL_SIM_HELPER_ASKED:
+        return fedli_sim_helper_asked(world, event);
     case FEDL_SIM_CLIENT_TICK:
     case FEDL_SIM_CLIENT_CONNECTED:
     case FEDL_SIM_CLIENT_DISCONNECTED:

@@ -40,7 +40,7 @@ typedef enum fedl_sim_phase {
     FEDL_SIM_TRAIN = 3,
     FEDL_SIM_UPLOAD = 4,
     /* Masked rounds only; the vector itself is sent in MASKED. */
-    FEDL_SIM_READY = 5,   /* says that it is there, reads the roster */
+    FEDL_SIM_READY = 5,   /* says that it is there, reads the roster; helper: hands in its seed */
     FEDL_SIM_SHARES = 6,  /* hands out its shares, waits for those of others */
     FEDL_SIM_MASKED = 7,  /* sends the masked vector */
     FEDL_SIM_CONFIRM = 8, /* trust = active: confirms the survivors */
@@ -60,12 +60,16 @@ typedef struct fedl_sim_net {
      * after away_ms. CHECKIN: per request; the others: once per attempt. FETCH and UPLOAD (which in
      * a masked round strikes in MASKED) cut before or after the first message; READY, SHARES,
      * MASKED, CONFIRM and UNMASK cut just before the message of that name, because a device that
-     * vanishes after it is the same as one that vanishes before the next. Index: phase. */
+     * vanishes after it is the same as one that vanishes before the next. With a helper there are
+     * READY (before it asks for the helper's certificate) and MASKED. Index: phase. */
     double drop[FEDL_SIM_PHASE_COUNT + 1];
     uint32_t away_ms;
     /* The server's process dies, per write, just before or just after it became durable; it comes
      * back at once with what the store knows. */
     double server_crash;
+    /* aggregation = helper: the helper's process dies, per question, just before or just after its
+     * list of answered rounds became durable; it comes back after away_ms with that list. */
+    double helper_crash;
 } fedl_sim_net;
 
 /* Observers; each may be NULL. Called by the main loop; pointers live during the call. */
@@ -141,6 +145,9 @@ typedef struct fedl_sim_totals {
     uint32_t dropouts;
     uint32_t messages_lost;
     uint32_t server_crashes;
+    uint32_t helper_crashes;
+    uint32_t
+        helper_sums; /* rounds whose masks the helper took off; answers given again not counted */
     uint32_t version;
     uint8_t digest[32]; /* of version */
 } fedl_sim_totals;

@@ -14,7 +14,8 @@
 
 fedl_status fedl_helper_init(fedl_helper *helper, const fedl_helper_config *cfg)
 {
-    if (cfg->min_cohort < FEDL_COHORT_MIN || cfg->min_cohort > FEDL_COHORT_MAX) {
+    if (cfg->min_cohort < FEDL_COHORT_MIN || cfg->min_cohort > FEDL_COHORT_MAX ||
+        cfg->parts > FEDL_HELPER_PARTS_MAX) {
         return FEDL_ERR_RANGE;
     }
     memset(helper, 0, sizeof *helper);
@@ -164,6 +165,18 @@ fedl_status fedl_helper_decode(fedl_helper *helper, fedl_bytes bytes)
 
 /* ---- one request ---- */
 
+static void spread(const fedl_helper *helper, fedl_helper_work work, void *job)
+{
+    const uint32_t parts = helper->cfg.parts == 0 ? 1u : helper->cfg.parts;
+    if (helper->cfg.spread != NULL) {
+        helper->cfg.spread(helper->cfg.context, work, job, parts);
+        return;
+    }
+    for (uint32_t part = 0; part < parts; part++) {
+        work(job, part, parts);
+    }
+}
+
 static bool is_revoked(const fedl_helper *helper, uint32_t device_id)
 {
     for (uint32_t i = 0; i < helper->cfg.revoked_count; i++) {
@@ -204,6 +217,54 @@ static fedl_helper_answer check_seed(const fedl_helper *helper, fedli_mask_key *
     return answer;
 }
 
+/* Opening the seeds of a request: parts are ranges of devices. */
+typedef struct seeds_job {
+    const fedl_helper *helper;
+    const fedl_helper_request *request;
+    fedli_mask_key *keys;
+    uint64_t utc_s;
+    uint8_t rb[32];
+    /* Of each part: its first device that is not good, and why; SUM: all are. */
+    fedl_helper_answer answers[FEDL_HELPER_PARTS_MAX];
+    uint32_t at[FEDL_HELPER_PARTS_MAX];
+} seeds_job;
+
+static void check_part(void *context, uint32_t part, uint32_t parts)
+{
+    seeds_job *job = context;
+    const uint64_t count = job->request->count;
+    const uint32_t end = (uint32_t)(count * (part + 1u) / parts);
+    fedl_helper_answer answer = FEDL_HELPER_SUM;
+    for (uint32_t i = (uint32_t)(count * part / parts); answer == FEDL_HELPER_SUM && i < end; i++) {
+        answer = check_seed(job->helper, &job->keys[i], job->request, i, job->rb, job->utc_s);
+        job->at[part] = i;
+    }
+    job->answers[part] = answer;
+}
+
+/* The first device that is not good decides, as if they were looked at one after the other. */
+static fedl_helper_answer check_seeds(const fedl_helper *helper, fedli_mask_key *keys,
+                                      const fedl_helper_request *request, uint32_t *accused,
+                                      uint64_t utc_s)
+{
+    seeds_job job = {.helper = helper, .request = request, .keys = keys, .utc_s = utc_s};
+    for (uint32_t part = 0; part < FEDL_HELPER_PARTS_MAX; part++) {
+        job.answers[part] = FEDL_HELPER_SUM;
+    }
+    fedli_helper_binding(helper->cfg.crypto, job.rb, &request->attempt);
+    spread(helper, check_part, &job);
+    for (uint32_t part = 0; part < FEDL_HELPER_PARTS_MAX; part++) {
+        if (job.answers[part] != FEDL_HELPER_SUM) {
+            /* Too small a cohort is nobody's fault. */
+            *accused = job.answers[part] == FEDL_HELPER_SMALL
+                           ? 0
+                           : fedl_helper_entry_id(request, job.at[part]);
+            return job.answers[part];
+        }
+    }
+    return FEDL_HELPER_SUM;
+}
+
 static fedl_helper_answer check_list(const fedl_helper *helper, const fedl_helper_request *request,
                                      uint32_t *accused)
 {
@@ -223,7 +284,6 @@ fedl_helper_answer fedl_helper_check(const fedl_helper *helper, fedl_helper_requ
                                      fedli_mask_key *keys, uint32_t keys_max, bool *is_new,
                                      uint32_t *accused, fedl_bytes bytes, uint64_t utc_s)
 {
-    uint8_t rb[32];
     *is_new = false;
     *accused = 0;
     memset(request, 0, sizeof *request);
@@ -240,17 +300,79 @@ fedl_helper_answer fedl_helper_check(const fedl_helper *helper, fedl_helper_requ
     if (answer == FEDL_HELPER_SUM) {
         answer = check_list(helper, request, accused);
     }
-    fedli_helper_binding(helper->cfg.crypto, rb, &request->attempt);
-    for (uint32_t i = 0; answer == FEDL_HELPER_SUM && i < request->count; i++) {
-        answer = check_seed(helper, &keys[i], request, i, rb, utc_s);
-        /* Too small a cohort is nobody's fault. */
-        *accused = answer == FEDL_HELPER_SUM || answer == FEDL_HELPER_SMALL
-                       ? 0
-                       : fedl_helper_entry_id(request, i);
+    if (answer == FEDL_HELPER_SUM) {
+        answer = check_seeds(helper, keys, request, accused, utc_s);
     }
     if (answer != FEDL_HELPER_SUM) {
         fedli_wipe(keys, (size_t)request->count * sizeof *keys);
         *is_new = false;
     }
     return answer;
+}
+
+/* ---- from request to reply ---- */
+
+uint32_t fedl_helper_keys_max(fedl_bytes bytes)
+{
+    return (uint32_t)(bytes.size / FEDL_HELPER_ENTRY_BYTES + 1u); /* requests are below 4 GiB */
+}
+
+size_t fedl_helper_reply_bytes(const fedl_helper *helper, fedl_bytes bytes)
+{
+    fedl_helper_request request;
+    const fedl_status status = fedl_helper_request_read(&request, helper->cfg.crypto, bytes);
+    return FEDL_HELPER_REPLY_HEAD_BYTES + (status == FEDL_OK ? request.shape.vector_bytes : 0);
+}
+
+typedef struct sum_job {
+    const fedl_helper_request *request;
+    const fedli_mask_key *keys;
+    uint8_t *vector;
+} sum_job;
+
+static void sum_part(void *context, uint32_t part, uint32_t parts)
+{
+    const sum_job *job = context;
+    fedli_mask_slice(fedli_prg_best(), &job->request->shape, job->vector, job->keys,
+                     job->request->count, part, parts);
+}
+
+static fedl_helper_answer keep(fedl_helper *helper, const fedl_helper_request *request)
+{
+    const size_t size = fedl_helper_encode(helper, helper->encoded, request);
+    if (!helper->cfg.keep(helper->cfg.context, fedl_bytes_of(helper->encoded, size))) {
+        return FEDL_HELPER_STORE;
+    }
+    fedl_helper_commit(helper, request);
+    return FEDL_HELPER_SUM;
+}
+
+size_t fedl_helper_serve(fedl_helper *helper, const fedl_helper_room *room,
+                         fedl_helper_verdict *verdict, fedl_bytes bytes, uint64_t utc_s)
+{
+    fedl_helper_request request;
+    fedl_helper_verdict v = {0};
+    size_t size = FEDL_HELPER_REPLY_HEAD_BYTES;
+    FEDLI_CHECK(room->reply_bytes >= size);
+    v.answer = fedl_helper_check(helper, &request, room->keys, room->keys_max, &v.is_new,
+                                 &v.accused, bytes, utc_s);
+    if (v.answer == FEDL_HELPER_SUM && room->reply_bytes - size < request.shape.vector_bytes) {
+        v.answer = FEDL_HELPER_FULL;
+    }
+    if (v.answer == FEDL_HELPER_SUM && v.is_new) {
+        v.answer = keep(helper, &request);
+    }
+    if (v.answer == FEDL_HELPER_SUM) {
+        sum_job job = {&request, room->keys, room->reply + size};
+        memset(job.vector, 0, request.shape.vector_bytes);
+        spread(helper, sum_part, &job);
+        size += request.shape.vector_bytes;
+    }
+    fedl_helper_reply_write(room->reply, v.answer, v.accused, request.hash);
+    fedli_wipe(room->keys, (size_t)room->keys_max * sizeof *room->keys);
+    v.is_new = v.is_new && v.answer == FEDL_HELPER_SUM;
+    v.about = request.attempt;
+    v.count = request.count;
+    *verdict = v;
+    return size;
 }

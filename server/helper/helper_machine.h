@@ -3,13 +3,15 @@
  * The helper: the second party of helper rounds. It holds the seeds of one request, and gives away
  * only the sum of their masks, for one set of devices per (task, round), for ever.
  *
- *   check() ─ refused ─► reply
- *     └ SUM ─ is_new ─► make encode() durable, then commit() ─► the sum of keys ─► reply
+ *   serve():  check() ─ refused ──────────────────────────────────────────────► reply
+ *               └ SUM ─ new ─► encode(), the host's keep() ─► commit() ─► −Σ P(s) ─► reply
  *
  *  * It believes its own CA pin, its own list of revoked devices and its own smallest cohort.
  *  * Rounds of a task only rise: an older one is refused, the newest is answered again only to the
  *    same bytes. So one record per task is enough, and nothing has to be forgotten.
- *  * No clock, no file, no malloc, no network.
+ *  * No clock, no file, no malloc, no network, no thread: a host that has some lends them (keep(),
+ *    spread()). Opening seeds and making the sum are cut into parts; the answer, and who is
+ * accused, never depends on how many.
  */
 #ifndef FEDL_HELPER_HELPER_MACHINE_H
 #define FEDL_HELPER_HELPER_MACHINE_H
@@ -18,9 +20,13 @@
 
 #define FEDL_HELPER_COHORT_USUAL 5u
 #define FEDL_HELPER_TASKS_MAX    4096u
+#define FEDL_HELPER_PARTS_MAX    16u
 #define FEDL_HELPER_STATE_BYTES(count)                                                             \
     (8u + 16u + 4u + (size_t)(count) * (4u + 4u + FEDL_HELPER_HASH_BYTES) + 32u)
 #define FEDL_HELPER_STATE_BYTES_MAX FEDL_HELPER_STATE_BYTES(FEDL_HELPER_TASKS_MAX)
+
+/* A piece of work: to be called once for each part 0 … parts − 1, in any order, on any threads. */
+typedef void (*fedl_helper_work)(void *job, uint32_t part, uint32_t parts);
 
 typedef struct fedl_helper_config {
     const fedl_crypto *crypto;
@@ -30,6 +36,12 @@ typedef struct fedl_helper_config {
     uint32_t min_cohort;     /* ≥ FEDL_COHORT_MIN */
     const uint32_t *revoked; /* device ids, in any order; outlive the helper */
     uint32_t revoked_count;
+    void *context; /* of the two below */
+    /* Makes the list of answered rounds durable; false: it may not be. Used by serve(). */
+    bool (*keep)(void *context, fedl_bytes state);
+    /* Does all parts of a work and returns when they are done. NULL: done here, one by one. */
+    void (*spread)(void *context, fedl_helper_work work, void *job, uint32_t parts);
+    uint32_t parts; /* 1 … FEDL_HELPER_PARTS_MAX; 0 = 1 */
 } fedl_helper_config;
 
 /* The newest answered round of a task. */
@@ -43,9 +55,27 @@ typedef struct fedl_helper {
     fedl_helper_config cfg;
     uint32_t count;
     fedl_helper_round rounds[FEDL_HELPER_TASKS_MAX];
+    uint8_t encoded[FEDL_HELPER_STATE_BYTES_MAX]; /* what serve() gives keep() */
 } fedl_helper;
 
-/** Errors: ERR_RANGE (min_cohort). */
+/* Memory of one serve(), the host's. */
+typedef struct fedl_helper_room {
+    fedli_mask_key *keys; /* [keys_max], at least fedl_helper_keys_max(); wiped at the end */
+    uint32_t keys_max;
+    uint8_t *reply; /* [reply_bytes], at least fedl_helper_reply_bytes() */
+    size_t reply_bytes;
+} fedl_helper_room;
+
+/* What a request came to, for the host's log. */
+typedef struct fedl_helper_verdict {
+    fedl_helper_answer answer;
+    bool is_new;         /* SUM: for the first time; else again, to the same bytes */
+    uint32_t accused;    /* the device at fault, or 0 */
+    fedli_attempt about; /* zeros when the request is malformed, as count */
+    uint32_t count;
+} fedl_helper_verdict;
+
+/** Errors: ERR_RANGE (min_cohort, parts). */
 FEDL_NODISCARD fedl_status fedl_helper_init(fedl_helper *helper, const fedl_helper_config *cfg);
 /** Takes what encode() wrote: magic "fedlhlp1" ‖ fleet 16 ‖ count u32 ‖ count · {task u32 ‖ round
  * u32 ‖ hash 32} ‖ H("fedl.hlps.v1", all before). Errors: ERR_CORRUPT, ERR_MISMATCH (of another
@@ -66,6 +96,16 @@ size_t fedl_helper_encode(const fedl_helper *helper, uint8_t *out,
                           const fedl_helper_request *request);
 /** The round is durable. */
 void fedl_helper_commit(fedl_helper *helper, const fedl_helper_request *request);
+/** Keys, and bytes of a reply, that a request of these bytes can need. */
+uint32_t fedl_helper_keys_max(fedl_bytes bytes);
+size_t fedl_helper_reply_bytes(const fedl_helper *helper, fedl_bytes bytes);
+/**
+ * Everything between a request and its reply, which is written into room->reply; returns its size.
+ * Nothing of a sum exists before keep() has said that the round is durable; STORE when it said no.
+ * FULL also when the room is too small.
+ */
+size_t fedl_helper_serve(fedl_helper *helper, const fedl_helper_room *room,
+                         fedl_helper_verdict *verdict, fedl_bytes bytes, uint64_t utc_s);
 /** Wipes the key. */
 void fedl_helper_deinit(fedl_helper *helper);
 

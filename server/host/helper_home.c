@@ -7,10 +7,13 @@
 #include "posix/host_clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define KEY_BYTES     (8u + 32u + 32u)
 #define REQUEST_BYTES (8u + 32u)
@@ -165,11 +168,13 @@ fedl_status fedl_helper_grant_read(fedl_helper_grant *grant, const fedl_crypto *
     return FEDL_OK;
 }
 
-/* Nothing answered yet. */
+/* The answered rounds of this fleet; none when the home is new. */
 static fedl_status begin_answered(const fedl_helper_grant *grant, const fedl_crypto *crypto,
                                   const char *path, char *text)
 {
-    uint8_t bytes[FEDL_HELPER_STATE_BYTES(1)];
+    uint8_t none[FEDL_HELPER_STATE_BYTES(0)];
+    uint8_t *data = NULL;
+    size_t size = 0;
     char file[PATH_BYTES];
     fedl_helper *helper = calloc(1, sizeof *helper);
     if (helper == NULL) {
@@ -177,10 +182,33 @@ static fedl_status begin_answered(const fedl_helper_grant *grant, const fedl_cry
     }
     helper->cfg.crypto = crypto;
     memcpy(helper->cfg.fleet_id, grant->fleet_id, 16);
-    const size_t size = fedl_helper_encode(helper, bytes, NULL);
-    free(helper);
     join(file, path, FEDL_HELPER_ANSWERED_FILE);
-    return write_file(file, bytes, size, 0600, text);
+    fedl_status status = fedl_file_read(&data, &size, file, FEDL_HELPER_STATE_BYTES_MAX);
+    if (status == FEDL_ERR_NOT_FOUND) {
+        status = write_file(file, none, fedl_helper_encode(helper, none, NULL), 0600, text);
+    } else {
+        status = status == FEDL_OK ? fedl_helper_decode(helper, fedl_bytes_of(data, size)) : status;
+        if (status != FEDL_OK) {
+            (void)say(text, status, file,
+                      status == FEDL_ERR_MISMATCH ? "it is of another fleet: make a new helper"
+                                                  : fedl_status_text(status));
+        }
+    }
+    free(data);
+    free(helper);
+    return status;
+}
+
+static fedl_status check_own(const fedl_helper_grant *grant, const fedl_crypto *crypto,
+                             const uint8_t secret[32], const char *grant_path, char *text)
+{
+    uint8_t public_key[32];
+    crypto->x25519_public(public_key, secret);
+    return memcmp(grant->helper_public, public_key, 32) == 0
+               ? FEDL_OK
+               : say(text, FEDL_ERR_MISMATCH, grant_path,
+                     "it is for another helper's key: have this home's " FEDL_HELPER_REQUEST_FILE
+                     " signed");
 }
 
 fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
@@ -188,24 +216,22 @@ fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
 {
     fedl_helper_grant grant;
     uint8_t secret[32];
-    uint8_t public_key[32];
     uint8_t *bytes = NULL;
     size_t size = 0;
     char file[PATH_BYTES];
-    join(file, path, FEDL_HELPER_GRANT_FILE);
-    if (is_there(file)) {
-        return say(text, FEDL_ERR_EXISTS, file, "this helper belongs to a fleet already");
-    }
     fedl_status status = fedl_helper_home_key(secret, path, crypto, text);
     if (status != FEDL_OK) {
         return status;
     }
-    crypto->x25519_public(public_key, secret);
-    fedli_wipe(secret, sizeof secret);
-    status = fedl_helper_grant_read(&grant, crypto, grant_path, text);
-    if (status == FEDL_OK && memcmp(grant.helper_public, public_key, 32) != 0) {
-        status = say(text, FEDL_ERR_MISMATCH, grant_path, "it is for another helper's key");
+    join(file, path, FEDL_HELPER_GRANT_FILE);
+    status = is_there(file) ? say(text, FEDL_ERR_EXISTS, file,
+                                  "this helper has a grant already; to take a newer one of the "
+                                  "same fleet, remove it first")
+                            : fedl_helper_grant_read(&grant, crypto, grant_path, text);
+    if (status == FEDL_OK) {
+        status = check_own(&grant, crypto, secret, grant_path, text);
     }
+    fedli_wipe(secret, sizeof secret);
     if (status == FEDL_OK) {
         status = begin_answered(&grant, crypto, path, text);
     }
@@ -217,6 +243,37 @@ fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
         free(bytes);
     }
     return status;
+}
+
+fedl_status fedl_helper_home_grant(fedl_helper_grant *grant, const fedl_crypto *crypto,
+                                   const char *path, const uint8_t secret[32],
+                                   char text[FEDL_HOME_TEXT_BYTES])
+{
+    char file[PATH_BYTES];
+    join(file, path, FEDL_HELPER_GRANT_FILE);
+    if (!is_there(file)) {
+        return say(text, FEDL_ERR_NOT_FOUND, file,
+                   "this helper belongs to no fleet yet: have " FEDL_HELPER_REQUEST_FILE
+                   " signed, then fedl-server helper accept");
+    }
+    const fedl_status status = fedl_helper_grant_read(grant, crypto, file, text);
+    return status == FEDL_OK ? check_own(grant, crypto, secret, file, text) : status;
+}
+
+fedl_status fedl_helper_home_lock(int *fd, const char *path, char text[FEDL_HOME_TEXT_BYTES])
+{
+    char file[PATH_BYTES];
+    join(file, path, "lock");
+    const int opened = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (opened < 0) {
+        return say(text, fedl_status_of_errno(errno), file, strerror(errno));
+    }
+    if (flock(opened, LOCK_EX | LOCK_NB) != 0) {
+        (void)close(opened);
+        return say(text, FEDL_ERR_BUSY, path, "another process runs this helper");
+    }
+    *fd = opened;
+    return FEDL_OK;
 }
 
 fedl_status fedl_helper_home_revoked(uint32_t **ids, uint32_t *count, const char *path,

@@ -9,6 +9,7 @@
  *   revoked          device ids, one a line, as text; may be missing
  *   answered         helper/helper_machine.h: must not be lost, and not be restored from an older
  * copy
+ *   lock             empty; whoever runs this helper holds it
  */
 #ifndef FEDL_HOST_HELPER_HOME_H
 #define FEDL_HOST_HELPER_HOME_H
@@ -50,11 +51,23 @@ FEDL_NODISCARD fedl_status fedl_helper_sign(const fedl_server_identity *identity
 FEDL_NODISCARD fedl_status fedl_helper_grant_read(fedl_helper_grant *grant,
                                                   const fedl_crypto *crypto, const char *path,
                                                   char text[FEDL_HOME_TEXT_BYTES]);
-/** Takes a grant into the home, once: it must be for this home's key, and the list of answered
- * rounds begins. Errors: ERR_EXISTS (there is one), ERR_MISMATCH (for another key). */
+/** Takes a grant into the home, once: it must be for this home's key. The list of answered rounds
+ * begins; one that is there already, of the same fleet, stays. Errors: ERR_EXISTS (there is a
+ * grant), ERR_MISMATCH (for another key, or the list is of another fleet), ERR_CORRUPT (the list),
+ * those of the files. */
 FEDL_NODISCARD fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
                                                    const char *grant_path,
                                                    char text[FEDL_HOME_TEXT_BYTES]);
+/** The grant that was accepted, which must still be for this key. Errors: ERR_NOT_FOUND (none was
+ * accepted), ERR_MISMATCH, those of fedl_helper_grant_read(). */
+FEDL_NODISCARD fedl_status fedl_helper_home_grant(fedl_helper_grant *grant,
+                                                  const fedl_crypto *crypto, const char *path,
+                                                  const uint8_t secret[32],
+                                                  char text[FEDL_HOME_TEXT_BYTES]);
+/** One process at a time, or two could answer one round: holds the home until *fd is closed, by the
+ * caller or by the end of the process. Errors: ERR_BUSY, those of open(2). */
+FEDL_NODISCARD fedl_status fedl_helper_home_lock(int *fd, const char *path,
+                                                 char text[FEDL_HOME_TEXT_BYTES]);
 /** Device ids of the file `revoked` (from malloc); none when it is missing. Errors: ERR_FORMAT,
  * those of fedl_file_read(). */
 FEDL_NODISCARD fedl_status fedl_helper_home_revoked(uint32_t **ids, uint32_t *count,

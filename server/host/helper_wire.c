@@ -136,7 +136,7 @@ static door_session *find(fedl_helper_door *d, uint64_t id)
 
 /* Opens a request, has it answered, seals the reply into message. */
 static void exchange(fedl_helper_door *d, nng_msg *message, fedl_bytes bytes,
-                     fedl_helper_serve serve, void *context)
+                     fedl_helper_door_serve serve, void *context)
 {
     static const uint8_t kind = FEDL_HELPER_KIND_RECORDS;
     uint8_t *request = NULL;
@@ -174,7 +174,7 @@ static void exchange(fedl_helper_door *d, nng_msg *message, fedl_bytes bytes,
     }
 }
 
-void fedl_helper_door_turn(fedl_helper_door *door, uint32_t wait_ms, fedl_helper_serve serve,
+void fedl_helper_door_turn(fedl_helper_door *door, uint32_t wait_ms, fedl_helper_door_serve serve,
                            void *context)
 {
     uint8_t hello[FEDL_HELPER_HELLO_REPLY_BYTES];

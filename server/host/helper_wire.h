@@ -20,7 +20,6 @@
 #define FEDL_HELPER_REQUEST_BYTES_MAX (32u << 20) /* 81,000 seeds */
 #define FEDL_HELPER_PLAIN_BYTES       32768u
 #define FEDL_HELPER_WIRE_BYTES_MAX    (34u << 20) /* of one message of nng */
-#define FEDL_HELPER_ANSWER_MS         15000u      /* longest wait for one reply */
 #define FEDL_HELPER_SESSIONS_MAX      8u
 
 /* Asking; everything is copied by value, so that a thread may use it. */
@@ -48,8 +47,8 @@ typedef struct fedl_helper_door_config {
 } fedl_helper_door_config;
 
 /** Makes the reply to one request: *reply (from malloc) of *reply_size bytes. */
-typedef void (*fedl_helper_serve)(void *context, uint8_t **reply, size_t *reply_size,
-                                  fedl_bytes request);
+typedef void (*fedl_helper_door_serve)(void *context, uint8_t **reply, size_t *reply_size,
+                                       fedl_bytes request);
 /** Listens. text: on errors one line. Errors: ERR_BUSY (address in use), ERR_IO, ERR_NO_MEMORY. */
 FEDL_NODISCARD fedl_status fedl_helper_door_open(fedl_helper_door **door,
                                                  const fedl_helper_door_config *cfg,
@@ -57,7 +56,7 @@ FEDL_NODISCARD fedl_status fedl_helper_door_open(fedl_helper_door **door,
 /** The address that was bound; ports of 0 are replaced. */
 const char *fedl_helper_door_url(const fedl_helper_door *door);
 /** Waits up to wait_ms for a message and answers it; strangers get an empty reply. */
-void fedl_helper_door_turn(fedl_helper_door *door, uint32_t wait_ms, fedl_helper_serve serve,
+void fedl_helper_door_turn(fedl_helper_door *door, uint32_t wait_ms, fedl_helper_door_serve serve,
                            void *context);
 void fedl_helper_door_close(fedl_helper_door *door);
 

@@ -27,7 +27,9 @@
     X(COMPUTED_BEFORE_STEP, "computed.before-step")                                                \
     X(REPLY_BEFORE_SEND, "reply.before-send")                                                      \
     X(REPLY_AFTER_SEND, "reply.after-send")                                                        \
-    X(START_AFTER_RESTORE, "start.after-restore")
+    X(START_AFTER_RESTORE, "start.after-restore")                                                  \
+    X(HELPER_BEFORE_KEEP, "helper.before-keep") /* of fedl-server helper run, as the next */       \
+    X(HELPER_AFTER_KEEP, "helper.after-keep")   /* durable, and no sum made yet */
 
 typedef enum fedl_crash_stage {
     FEDL_CRASH_STAGE_UNSET = 0,

@@ -14,9 +14,15 @@ static fedl_helper helper;
 static fedli_mask_key keys[WORLD_DEVICES_MAX];
 static uint8_t reply[8192];
 
+static bool keep(void *context, fedl_bytes state)
+{
+    (void)context;
+    return state.size > 0;
+}
+
 static void open_fleet(uint32_t n)
 {
-    fedl_helper_config cfg = {.min_cohort = 3};
+    fedl_helper_config cfg = {.min_cohort = 3, .keep = keep};
     parties_open(&p, n, FEDL_TRUST_CURIOUS);
     p.w.plan.aggregation = FEDL_AGGREGATION_HELPER;
     for (uint32_t i = 0; i < n; i++) {
@@ -30,24 +36,16 @@ static void open_fleet(uint32_t n)
     parties_add_task(&p);
 }
 
-/* What the process does: judge, keep, sum up. Returns the size of the reply. */
+/* What the process does. Returns the size of the reply. */
 static size_t make_reply(fedl_helper_answer expected)
 {
-    fedl_helper_request request;
-    bool is_new = false;
-    uint32_t accused = 0;
-    size_t size = FEDL_HELPER_REPLY_HEAD_BYTES;
-    const fedl_helper_answer answer =
-        fedl_helper_check(&helper, &request, keys, WORLD_DEVICES_MAX, &is_new, &accused,
-                          fedl_bytes_of(p.w.helper_request, p.w.helper_request_bytes), p.w.utc_s);
-    assert_int_equal(answer, expected);
-    memset(reply, 0, sizeof reply);
-    fedl_helper_reply_write(reply, answer, accused, request.hash);
-    if (answer == FEDL_HELPER_SUM) {
-        fedl_helper_commit(&helper, &request);
-        fedli_mask_slice(fedli_prg_best(), &request.shape, reply + size, keys, request.count, 0, 1);
-        size += request.shape.vector_bytes;
-    }
+    const fedl_bytes bytes = fedl_bytes_of(p.w.helper_request, p.w.helper_request_bytes);
+    const fedl_helper_room room = {keys, WORLD_DEVICES_MAX, reply, sizeof reply};
+    fedl_helper_verdict verdict;
+    assert_true(fedl_helper_keys_max(bytes) <= WORLD_DEVICES_MAX);
+    assert_true(fedl_helper_reply_bytes(&helper, bytes) <= sizeof reply);
+    const size_t size = fedl_helper_serve(&helper, &room, &verdict, bytes, p.w.utc_s);
+    assert_int_equal(verdict.answer, expected);
     return size;
 }
 

@@ -1,83 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The helper's machine: what it answers, what it refuses and why, and what it remembers. */
-#include "helper/helper_machine.h"
+#include "helper_fleet.h"
 
-#include "base/cursor.h"
 #include "cmocka_all.h"
-#include "secure/cert.h"
-#include "sodium/crypto_sodium.h"
 
 #include <string.h>
 
-#define DEVICES     6u
-#define TASK        7u
-#define UTC_S       1700000000u
-#define REQUEST_MAX (FEDL_HELPER_HEAD_BYTES + DEVICES * FEDL_HELPER_ENTRY_BYTES + 32u)
-
-typedef struct sender {
-    uint32_t id;
-    uint8_t id_secret[64];
-    uint8_t id_public[32];
-    uint8_t noise_secret[32];
-    fedli_seed seed;
-    uint8_t item[FEDLI_SEED_ITEM_BYTES];
-} sender;
-
-static const fedl_crypto *crypto;
-static fedl_helper helper;
 static fedl_helper other; /* after a restart */
-static uint8_t fleet_id[16];
-static uint8_t ca_public[32];
-static uint8_t ca_secret[64];
-static uint8_t helper_secret[32];
-static uint8_t helper_public[32];
-static sender senders[DEVICES];
-static fedl_helper_request request;
-static uint8_t bytes[REQUEST_MAX];
-static uint32_t revoked[1];
 static fedli_mask_key keys[DEVICES];
 static bool is_new;
 static uint32_t accused;
-
-static void certify(sender *s, const uint8_t *by, fedl_cert_role role, uint64_t not_after_s)
-{
-    fedl_cert cert = {.role = role, .subject_id = s->id, .serial = 1, .not_after_s = not_after_s};
-    memcpy(cert.fleet_id, fleet_id, 16);
-    memcpy(cert.id_public, s->id_public, 32);
-    crypto->x25519_public(cert.noise_public, s->noise_secret);
-    fedl_cert_issue(crypto, s->seed.cert, &cert, by);
-}
-
-static void seal(sender *s)
-{
-    uint8_t secret[32];
-    uint8_t ephemeral[32];
-    uint8_t unused[32];
-    const fedli_seed_keys k = {s->id_secret, s->noise_secret, helper_public, fleet_id};
-    memset(secret, (int)s->id, sizeof secret);
-    fedli_seed_derive(crypto, unused, ephemeral, secret, s->seed.rb);
-    assert_int_equal(fedli_seed_seal(crypto, s->item, &s->seed, &k, ephemeral), FEDL_OK);
-}
-
-/* All senders agree on the attempt of request; their seeds are sealed anew. */
-static void seal_all(void)
-{
-    for (uint32_t i = 0; i < DEVICES; i++) {
-        fedli_helper_binding(crypto, senders[i].seed.rb, &request.attempt);
-        seal(&senders[i]);
-    }
-}
-
-static fedl_bytes pack(void)
-{
-    for (uint32_t i = 0; i < request.count; i++) {
-        uint8_t *entry = bytes + FEDL_HELPER_HEAD_BYTES + i * FEDL_HELPER_ENTRY_BYTES;
-        fedli_store_u32(entry, senders[i].id);
-        memcpy(entry + 4, senders[i].item, FEDLI_SEED_ITEM_BYTES);
-    }
-    fedl_helper_request_write(bytes, crypto, &request);
-    return fedl_bytes_of(bytes, fedl_helper_request_bytes(request.count));
-}
 
 static fedl_helper_answer judge(fedl_bytes of)
 {
@@ -95,52 +27,6 @@ static void expect(fedl_helper_answer answer, uint32_t whom)
         assert_false(is_new);
         assert_memory_equal(keys, nothing, request.count * sizeof keys[0]); /* and no seed stays */
     }
-}
-
-static int setup(void **state)
-{
-    uint8_t seed[32];
-    fedl_helper_config cfg = {.min_cohort = 3};
-    (void)state;
-    assert_int_equal(fedl_crypto_sodium_init(), FEDL_OK);
-    crypto = fedl_crypto_sodium();
-    memset(fleet_id, 0x11, sizeof fleet_id);
-    memset(seed, 0x22, sizeof seed);
-    crypto->sign_keypair(ca_public, ca_secret, seed);
-    memset(helper_secret, 0x33, sizeof helper_secret);
-    crypto->x25519_public(helper_public, helper_secret);
-    cfg.crypto = crypto;
-    memcpy(cfg.fleet_id, fleet_id, 16);
-    memcpy(cfg.noise_secret, helper_secret, 32);
-    memcpy(cfg.ca_public, ca_public, 32);
-    cfg.revoked = revoked;
-    cfg.revoked_count = 1;
-    revoked[0] = 999;
-    assert_int_equal(fedl_helper_init(&helper, &cfg), FEDL_OK);
-    memset(&request, 0, sizeof request);
-    memcpy(request.attempt.fleet_id, fleet_id, 16);
-    request.attempt.task_id = TASK;
-    request.attempt.round = 4;
-    request.attempt.attempt = 1;
-    request.attempt.version = 4;
-    memset(request.attempt.model_digest, 0x44, 32);
-    memset(request.attempt.plan_digest, 0x55, 32);
-    request.shape = (fedli_mask_shape){16, 256, 320};
-    request.count = 5;
-    for (uint32_t i = 0; i < DEVICES; i++) {
-        sender *s = &senders[i];
-        memset(s, 0, sizeof *s);
-        s->id = 10 + 3 * i;
-        memset(seed, (int)s->id, sizeof seed);
-        crypto->sign_keypair(s->id_public, s->id_secret, seed);
-        memset(s->noise_secret, (int)(100 + s->id), 32);
-        memset(s->seed.seed, (int)(200 + i), 32);
-        s->seed.device_id = s->id;
-        s->seed.min_cohort = 3;
-        certify(s, ca_secret, FEDL_CERT_DEVICE, 0);
-    }
-    seal_all();
-    return 0;
 }
 
 static void the_sum_takes_all_masks_off(void **state)
@@ -203,16 +89,16 @@ static void signatures_and_seals_have_to_fit(void **state)
     memcpy(senders[1].id_secret, senders[0].id_secret, 64); /* signed by somebody else */
     seal_all();
     expect(FEDL_HELPER_SEED, senders[1].id);
-    assert_int_equal(setup(NULL), 0);
+    assert_int_equal(helper_fleet_setup(NULL), 0);
     memset(senders[1].noise_secret, 1, 32); /* sealed by somebody else */
     seal_all();
     expect(FEDL_HELPER_SEED, senders[1].id);
-    assert_int_equal(setup(NULL), 0);
+    assert_int_equal(helper_fleet_setup(NULL), 0);
     helper_public[0] ^= 1; /* for another helper */
     seal(&senders[1]);
     helper_public[0] ^= 1;
     expect(FEDL_HELPER_SEED, senders[1].id);
-    assert_int_equal(setup(NULL), 0);
+    assert_int_equal(helper_fleet_setup(NULL), 0);
     for (size_t i = 0; i < FEDLI_SEED_ITEM_BYTES; i += 7) { /* flipped */
         senders[1].item[i] ^= 4;
         expect(FEDL_HELPER_SEED, senders[1].id);
@@ -294,7 +180,7 @@ static void a_round_is_answered_once(void **state)
 {
     (void)state;
     for (int restarts = 0; restarts < 2; restarts++) {
-        assert_int_equal(setup(NULL), 0);
+        assert_int_equal(helper_fleet_setup(NULL), 0);
         expect(FEDL_HELPER_SUM, 0);
         assert_true(is_new);
         assert_int_equal(fedl_helper_request_read(&request, crypto, pack()), FEDL_OK);
@@ -381,16 +267,16 @@ static void malformed_requests_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(the_sum_takes_all_masks_off, setup),
-        cmocka_unit_test_setup(certificates_are_judged_by_its_own_pin, setup),
-        cmocka_unit_test_setup(revoked_devices_are_refused, setup),
-        cmocka_unit_test_setup(signatures_and_seals_have_to_fit, setup),
-        cmocka_unit_test_setup(nobody_stands_for_two, setup),
-        cmocka_unit_test_setup(seeds_are_for_one_attempt, setup),
-        cmocka_unit_test_setup(small_cohorts_are_refused, setup),
-        cmocka_unit_test_setup(a_round_is_answered_once, setup),
-        cmocka_unit_test_setup(the_list_is_what_encode_promised, setup),
-        cmocka_unit_test_setup(malformed_requests_are_refused, setup),
+        cmocka_unit_test_setup(the_sum_takes_all_masks_off, helper_fleet_setup),
+        cmocka_unit_test_setup(certificates_are_judged_by_its_own_pin, helper_fleet_setup),
+        cmocka_unit_test_setup(revoked_devices_are_refused, helper_fleet_setup),
+        cmocka_unit_test_setup(signatures_and_seals_have_to_fit, helper_fleet_setup),
+        cmocka_unit_test_setup(nobody_stands_for_two, helper_fleet_setup),
+        cmocka_unit_test_setup(seeds_are_for_one_attempt, helper_fleet_setup),
+        cmocka_unit_test_setup(small_cohorts_are_refused, helper_fleet_setup),
+        cmocka_unit_test_setup(a_round_is_answered_once, helper_fleet_setup),
+        cmocka_unit_test_setup(the_list_is_what_encode_promised, helper_fleet_setup),
+        cmocka_unit_test_setup(malformed_requests_are_refused, helper_fleet_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
