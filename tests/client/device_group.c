@@ -169,12 +169,16 @@ static bool of_this_attempt(const world *w, uint32_t task_id, uint32_t round, ui
     return task_id == WORLD_TASK_ID && round == w->server.round && attempt == w->server.attempt;
 }
 
-/* Whatever the device says twice, it says in the same bytes. */
+/* Whatever the device says twice, it says in the same bytes; before a roster is accepted an attempt
+ * may begin anew. */
 static void observe(world_group *g, const fedl_message_put *put)
 {
     const size_t slot = (size_t)put->item;
     assert_true(slot < 8 && put->total_bytes <= sizeof g->put[0]);
     assert_true(put->offset + put->payload.size <= put->total_bytes);
+    if (put->item == FEDL_ITEM_READY && put->offset == 0 && g->put_size[FEDL_ITEM_SHARES] == 0) {
+        g->put_size[slot] = 0;
+    }
     if (put->offset < g->put_size[slot]) {
         const size_t seen = g->put_size[slot] - (size_t)put->offset;
         const size_t size = seen < put->payload.size ? seen : put->payload.size;

@@ -300,36 +300,6 @@ static void a_misplaced_last_item_is_kept(void **state)
     world_destroy(w);
 }
 
-/* A lying server offers the model that is held (WAIT), then an answered attempt: neither an attempt
- * of another round nor an unmasked vector may come of it, and no mark may move back. */
-static void an_offer_in_between_changes_nothing(void **state)
-{
-    (void)state;
-    world *w = world_create(FEDL_CLIENT_RUN);
-    w->cfg.chunk_bytes_max = 4096;
-    world_masked(w, 5, FEDL_TRUST_CURIOUS, 16);
-    world_until_done(w);
-    world_next_round(w);
-    world_forget(w);
-    world_until_done(w);
-    const fedl_client_accepted *marks = &w->client.state->cfg.progress.tasks[0];
-    const uint32_t closed = marks->round_closed;
-    const uint32_t opened = marks->round_opened;
-    world_forget(w);
-    w->server.reported = false;
-    w->group->insist = true;
-    w->server.offer_only = true;
-    world_run(w, 24);
-    w->server.offer_only = false;
-    w->group->masked_size = 0;
-    world_run(w, 160);
-    assert_int_equal(w->client.state->cfg.progress.tasks[0].round_closed, closed);
-    assert_int_equal(w->client.state->cfg.progress.tasks[0].round_opened, opened);
-    assert_int_equal(w->client.state->task.round, opened);
-    assert_int_equal(w->group->masked_size, 0); /* no vector is sent again */
-    world_destroy(w);
-}
-
 /* Only this very attempt, and only from the machine that took part in it. */
 static void nobody_else_gives_them_again(void **state)
 {
@@ -370,7 +340,6 @@ int main(void)
         cmocka_unit_test(every_answer_may_get_lost),
         cmocka_unit_test(last_items_are_given_again),
         cmocka_unit_test(a_misplaced_last_item_is_kept),
-        cmocka_unit_test(an_offer_in_between_changes_nothing),
         cmocka_unit_test(nobody_else_gives_them_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

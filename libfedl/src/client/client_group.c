@@ -115,10 +115,10 @@ static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)
                : plan->privacy.rho_budget;
 }
 
-static bool affords(const fedli_client_state *c, const fedli_client_task *task)
+static bool affords(const fedli_client_state *c, uint32_t task_id, const fedl_plan *plan)
 {
-    return fedli_progress_affords(&c->cfg.progress, task->task_id, charge_of(c, &task->plan),
-                                  budget_of(c, &task->plan));
+    return fedli_progress_affords(&c->cfg.progress, task_id, charge_of(c, plan),
+                                  budget_of(c, plan));
 }
 
 /* The attempt's own secret makes the noise: none is used for two sums, and a part of the vector
@@ -142,11 +142,12 @@ void fedli_client_group_unprotect(fedli_client_state *c)
 
 static void apply(const fedli_client_state *c, fedl_client_progress *progress)
 {
+    const fedli_attempt *attempt = &c->group.setup.attempt;
     if (c->group.closing) {
-        fedli_progress_close(progress, c->task.task_id, c->task.round);
+        fedli_progress_close(progress, attempt->task_id, attempt->round);
     } else {
-        fedli_progress_open(progress, c->task.task_id, c->task.round, c->task.attempt,
-                            charge_of(c, &c->task.plan));
+        fedli_progress_open(progress, attempt->task_id, attempt->round, attempt->attempt,
+                            charge_of(c, c->group.setup.plan));
     }
 }
 
@@ -167,6 +168,7 @@ bool fedli_client_group_is_paused(const fedli_client_state *c, const fedli_clien
     const fedli_attempt *a = &c->group.setup.attempt;
     return c->group.active && c->group.closed && a->task_id == offered->task_id &&
            a->round == offered->round && a->attempt == offered->attempt &&
+           a->version == offered->manifest.version &&
            memcmp(a->model_digest, offered->manifest.digest, sizeof a->model_digest) == 0 &&
            memcmp(a->plan_digest, offered->manifest.plan_digest, sizeof a->plan_digest) == 0;
 }
@@ -182,7 +184,7 @@ fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_c
     if (refusal != FEDL_REFUSAL_NONE) {
         return refusal;
     }
-    return affords(c, offered) ? FEDL_REFUSAL_NONE : FEDL_REFUSAL_BUDGET;
+    return affords(c, offered->task_id, &offered->plan) ? FEDL_REFUSAL_NONE : FEDL_REFUSAL_BUDGET;
 }
 
 static void fill_setup(fedli_client_state *c)
@@ -253,7 +255,7 @@ void fedli_client_group_late(fedli_client_state *c)
 {
     /* Others were faster and the sum is whole, or the attempt has failed: the next offer tells. */
     if (!c->group.announced) {
-        c->group.late_round = c->task.round;
+        c->group.late_round = c->group.setup.attempt.round;
     }
     c->trouble = 0;
     fedli_client_checkin_later(c, 0);
@@ -262,7 +264,7 @@ void fedli_client_group_late(fedli_client_state *c)
 void fedli_client_group_offered(fedli_client_state *c, const fedl_manifest *manifest)
 {
     fedli_client_group *g = &c->group;
-    if (g->late_round != 0 && manifest->task_id == c->task.task_id &&
+    if (g->late_round != 0 && manifest->task_id == g->setup.attempt.task_id &&
         manifest->round >= g->late_round) {
         announce(c);
         g->late_round = 0;
@@ -295,7 +297,8 @@ static void advance(fedli_client_state *c)
         c->work = FEDLI_WORK_GET;
         return;
     case FEDLI_PARTY_STORE_OPENED:
-        if (!affords(c, &c->task)) { /* an attempt that was resumed under a stricter policy */
+        if (!affords(c, g->setup.attempt.task_id,
+                     g->setup.plan)) { /* an attempt that was resumed under a stricter policy */
             fedli_client_task_decline(c, FEDL_REFUSAL_BUDGET, 0);
             return;
         }

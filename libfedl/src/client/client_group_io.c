@@ -3,6 +3,8 @@
  * PUT and GET: items of a masked round in parts. What is in them is the party's affair; here are
  * offsets, long-polls and a server that does not get on. A lost answer repeats the request: the
  * party makes the same bytes again, and takes no byte twice.
+ *
+ * Which attempt an item belongs to is the party's, whatever was offered since it began.
  */
 #include "client/client_state.h"
 
@@ -14,9 +16,9 @@ void fedli_client_fill_put(const fedli_client_state *c, fedl_message_put *put)
     if (size > c->cfg.chunk_bytes_max) {
         size = c->cfg.chunk_bytes_max;
     }
-    put->task_id = c->task.task_id;
-    put->round = c->task.round;
-    put->attempt = c->task.attempt;
+    put->task_id = g->setup.attempt.task_id;
+    put->round = g->setup.attempt.round;
+    put->attempt = g->setup.attempt.attempt;
     put->item = fedli_party_item(&g->party);
     put->offset = g->put_offset;
     put->total_bytes = blob.size;
@@ -26,9 +28,9 @@ void fedli_client_fill_put(const fedli_client_state *c, fedl_message_put *put)
 void fedli_client_fill_get(const fedli_client_state *c, fedl_message_get *get)
 {
     const fedli_client_group *g = &c->group;
-    get->task_id = c->task.task_id;
-    get->round = c->task.round;
-    get->attempt = c->task.attempt;
+    get->task_id = g->setup.attempt.task_id;
+    get->round = g->setup.attempt.round;
+    get->attempt = g->setup.attempt.attempt;
     get->item = fedli_party_item(&g->party);
     get->offset = fedli_party_offset(&g->party);
     get->bytes_max = c->cfg.chunk_bytes_max;

@@ -56,13 +56,17 @@ void fedli_client_fill_upload(const fedli_client_state *c, fedl_message_upload *
     const fedl_status status = fedl_update_read(&c->update, buffer, (size_t)c->upload_offset, size);
     FEDLI_CHECK(status == FEDL_OK);
     const uint8_t *name = c->update_digest;
-    if (fedli_client_is_masked(c)) {
-        fedli_party_mask(&c->group.party, buffer, (size_t)c->upload_offset, size);
-        name = fedli_party_binding(&c->group.party);
-    }
     upload->task_id = c->task.task_id;
     upload->round = c->task.round;
     upload->attempt = c->task.attempt;
+    if (fedli_client_is_masked(c)) { /* what the mask was made for, not what was offered since */
+        const fedli_attempt *attempt = &c->group.setup.attempt;
+        fedli_party_mask(&c->group.party, buffer, (size_t)c->upload_offset, size);
+        name = fedli_party_binding(&c->group.party);
+        upload->task_id = attempt->task_id;
+        upload->round = attempt->round;
+        upload->attempt = attempt->attempt;
+    }
     upload->offset = c->upload_offset;
     upload->total_bytes = total;
     memcpy(upload->digest, name, sizeof upload->digest);
