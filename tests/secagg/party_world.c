@@ -47,7 +47,7 @@ void world_certify(const world *w, world_device *device, bool by_our_ca)
     fedl_cert cert = {.role = FEDL_CERT_DEVICE,
                       .subject_id = device->id,
                       .serial = 1,
-                      .not_after_s = WORLD_UTC_S};
+                      .not_after_s = w->not_after_s};
     memcpy(cert.fleet_id, w->fleet_id, 16);
     memcpy(cert.id_public, device->id_public, 32);
     world_secret(w, cert.noise_public, 32, "noise", device->id);
@@ -104,6 +104,7 @@ void world_init(world *w, uint32_t n, fedl_server_trust trust, uint32_t ring_bit
     assert_int_equal(fedl_crypto_sodium_init(), FEDL_OK);
     w->crypto = *fedl_crypto_sodium();
     w->seed = seed;
+    w->not_after_s = WORLD_UTC_S;
     w->plan.model.input_count = 9;
     w->plan.model.input_exp = -7;
     w->plan.model.loss = FEDL_LOSS_SOFTMAX_CE;

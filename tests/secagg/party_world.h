@@ -43,6 +43,7 @@ struct world {
     uint8_t ca_public[32];
     uint8_t ca_secret[64];
     uint64_t seed;
+    uint64_t not_after_s; /* of certificates to come, WORLD_UTC_S at first */
     uint32_t count;
     world_device *devices;
     fedli_attempt attempt;

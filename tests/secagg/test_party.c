@@ -258,6 +258,40 @@ static void cached_pairs_expire_with_their_certificate(void **state)
     world_deinit(&w);
 }
 
+/* The device's certificate ends before its epoch key: the pair is not good any more, until there is
+ * a new certificate. A device without a clock can't know. */
+static void cached_pairs_expire_with_the_device(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, 5, FEDL_TRUST_CURIOUS, 16, 83);
+    world_set_cache(&w, 4);
+    round_with(&w, 1, 1, 1);
+    world_begin(&w, 2, 1);
+    w.devices[0].setup.utc_s = WORLD_UTC_S + 1;
+    w.devices[1].setup.utc_s = 0;
+    w.devices[2].setup.utc_s = WORLD_UTC_S; /* up to and including it */
+    world_to_end(&w);
+    world_expect_refused(&w, 0, FEDL_REFUSAL_CERTIFICATE);
+    assert_int_equal(fedli_party_accused(&w.devices[0].party), w.devices[1].id);
+    assert_int_equal(w.devices[1].certs_got, 0);
+    assert_int_equal(w.devices[2].certs_got, 0);
+    w.not_after_s = WORLD_UTC_S + 10;
+    for (uint32_t i = 0; i < w.count; i++) {
+        world_certify(&w, &w.devices[i], true);
+    }
+    for (uint32_t round = 3; round < 5; round++) {
+        world_begin(&w, round, 1);
+        w.devices[0].setup.utc_s = WORLD_UTC_S + 10;
+        world_to_end(&w);
+        expect_all_done(&w);
+        world_expect_sum(&w);
+        assert_int_equal(w.devices[0].certs_got, round == 3); /* and is kept from then on */
+        assert_int_equal(w.devices[3].certs_got, 0);
+    }
+    world_deinit(&w);
+}
+
 /* A device that lost its epoch key made another one for the same rounds. */
 static void cached_pairs_are_of_one_key(void **state)
 {
@@ -286,6 +320,7 @@ int main(void)
         cmocka_unit_test(cached_pairs_are_the_same),
         cmocka_unit_test(cached_pairs_are_of_one_key),
         cmocka_unit_test(cached_pairs_expire_with_their_certificate),
+        cmocka_unit_test(cached_pairs_expire_with_the_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ static void layout_is_the_documented_one(void **state)
     assert_memory_equal(bytes + 28, cert.id_public, 32);
     assert_memory_equal(bytes + 60, cert.noise_public, 32);
     assert_int_equal(fedli_load_u64(bytes + 92), 1800000000);
+    assert_int_equal(fedl_cert_not_after_s(bytes), 1800000000);
     for (size_t i = 100; i < BODY_BYTES; i++) {
         assert_int_equal(bytes[i], 0);
     }

@@ -110,13 +110,13 @@ void fedl_site_policy_default(fedl_site_policy *policy);
     X(FORWARD_SELF, 25, "this device is not in the first set of survivors")                        \
     X(FORWARD_SMALL, 26, "the first set of survivors is too small")                                \
     X(FORWARD_NEIGHBOURS, 27, "too few neighbours are in the first set of survivors")              \
-    X(FORWARD_CHANGED, 28, "a second, different first set of survivors")                           \
+    X(FORWARD_CHANGED, 28, "the first set of survivors changed while it was read")                 \
     X(SURVIVORS_FORM, 29, "the last set of survivors is malformed")                                \
     X(SURVIVORS_SELF, 30, "this device is not in the last set of survivors")                       \
     X(SURVIVORS_SMALL, 31, "the last set of survivors is too small")                               \
     X(SURVIVORS_NEIGHBOURS, 32, "too few neighbours are in the last set of survivors")             \
     X(SURVIVORS_FORGED, 33, "the last set of survivors is not within the first")                   \
-    X(SURVIVORS_CHANGED, 34, "a second, different set of survivors: both kinds of share")          \
+    X(SURVIVORS_CHANGED, 34, "the last set of survivors changed while it was read")                \
     X(CONFIRM_FORM, 35, "the confirmations are malformed")                                         \
     X(CONFIRM_FEW, 36, "too few neighbours confirm the same sets of survivors")                    \
     X(STATE_LOST, 37, "the state of this attempt is lost")                                         \

@@ -50,7 +50,9 @@ typedef struct fedli_pair_cache_entry {
     uint8_t id_public[32];
     uint8_t epoch_public[32];
     uint32_t epoch;
-    uint32_t round_hi; /* last round of the certificate: from then on it is checked anew */
+    uint32_t round_hi; /* last round of the epoch certificate … */
+    uint64_t
+        not_after_s; /* … and end of the device's own, UTC; 0 = none: later it is checked anew */
     fedli_pair pair;
 } fedli_pair_cache_entry;
 
@@ -105,11 +107,6 @@ uint64_t fedli_party_offset(const fedli_party *party);      /* of GET: next byte
 /** Takes the next bytes of the item under way; total is the item's size, the same every time.
  * Whatever is wrong with them becomes REFUSED or a complaint. */
 void fedli_party_take(fedli_party *party, fedl_bytes bytes, uint64_t total);
-/** Bytes [offset, …) of FORWARD or SURVIVORS that come once more after the item was complete: the
- * same set of survivors changes nothing, another one is REFUSED (FORWARD_CHANGED,
- * SURVIVORS_CHANGED). Any want; other items, and items not complete yet, are ignored. */
-void fedli_party_again(fedli_party *party, fedl_group_item item, uint64_t offset, fedl_bytes bytes,
-                       uint64_t total);
 void fedli_party_stored(fedli_party *party);
 /** Adds this device's masks to part = bytes [offset, offset + size) of the vector; want is UPLOAD,
  * rules for offset and size as in fedli_mask_apply(). */

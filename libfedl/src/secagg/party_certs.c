@@ -9,17 +9,24 @@
  */
 #include "base/secret.h"
 #include "secagg/party_state.h"
+#include "secure/cert.h"
 
 #include <string.h>
 
 /* ---- cache ---- */
 
+/* Without a clock, now_s = 0, no certificate ends, here as when it was checked. */
+static bool entry_has_ended(const fedli_pair_cache_entry *entry, uint32_t round, uint64_t now_s)
+{
+    return round > entry->round_hi || (entry->not_after_s != 0 && now_s > entry->not_after_s);
+}
+
 static bool entry_is_for(const fedli_pair_cache_entry *entry, uint32_t device_id,
-                         const fedli_party_candidate *candidate, uint32_t round)
+                         const fedli_party_candidate *candidate, uint32_t round, uint64_t now_s)
 {
     return entry->device_id == device_id && entry->epoch == candidate->epoch &&
-           entry->round_hi >= round && entry->pair.round != 0 && entry->pair.round <= round &&
-           memcmp(entry->id_public, candidate->id_public, 32) == 0 &&
+           !entry_has_ended(entry, round, now_s) && entry->pair.round != 0 &&
+           entry->pair.round <= round && memcmp(entry->id_public, candidate->id_public, 32) == 0 &&
            memcmp(entry->epoch_public, candidate->epoch_public, 32) == 0;
 }
 
@@ -29,7 +36,8 @@ static bool cache_find(const fedli_party *party, uint32_t index)
     const fedli_party_peer *peer = &fedli_party_peers(party)[index];
     for (uint32_t i = 0; i < party->cache_count; i++) {
         fedli_pair_cache_entry *entry = &party->cache[i];
-        if (!entry_is_for(entry, peer->device_id, &fedli_party_candidates(party)[index], round)) {
+        if (!entry_is_for(entry, peer->device_id, &fedli_party_candidates(party)[index], round,
+                          party->setup->utc_s)) {
             continue;
         }
         if (entry->pair.round < round &&
@@ -82,6 +90,7 @@ static void cache_keep(const fedli_party *party, uint32_t index, const fedli_epo
     slot->device_id = device_id;
     slot->epoch = candidate->epoch;
     slot->round_hi = cert->round_hi;
+    slot->not_after_s = fedl_cert_not_after_s(party->state->gather);
     memcpy(slot->id_public, candidate->id_public, 32);
     memcpy(slot->epoch_public, candidate->epoch_public, 32);
     slot->pair = fedli_party_pairs(party)[index];

@@ -11,6 +11,7 @@
 #define CONTEXT_BYTES  (sizeof CONTEXT - 1)
 #define BODY_BYTES     (FEDLI_CERT_BYTES - FEDL_SIGNATURE_BYTES)
 #define RESERVED_BYTES 12u
+#define NOT_AFTER_AT   92u /* in the body */
 
 static void signed_text(uint8_t out[CONTEXT_BYTES + BODY_BYTES], const uint8_t body[BODY_BYTES])
 {
@@ -99,4 +100,9 @@ fedl_status fedl_cert_open(fedl_cert *cert, const fedl_crypto *crypto, fedl_byte
     }
     *cert = found;
     return FEDL_OK;
+}
+
+uint64_t fedl_cert_not_after_s(const uint8_t bytes[FEDLI_CERT_BYTES])
+{
+    return fedli_load_u64(bytes + NOT_AFTER_AT);
 }

@@ -45,6 +45,9 @@ FEDL_NODISCARD fedl_status fedl_cert_open(fedl_cert *cert, const fedl_crypto *cr
                                           fedl_bytes bytes, const uint8_t ca_public[32],
                                           uint64_t now_s);
 
+/** The same field, out of the bytes of a certificate that was opened before. */
+uint64_t fedl_cert_not_after_s(const uint8_t bytes[FEDLI_CERT_BYTES]);
+
 /** fingerprint = first 16 bytes of H("fedl.tokn.v1", server Noise public ‖ CA public). */
 void fedl_fingerprint(const fedl_crypto *crypto, uint8_t out[FEDLI_FINGERPRINT_BYTES],
                       const uint8_t noise_public[32], const uint8_t ca_public[32]);
