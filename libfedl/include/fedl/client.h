@@ -10,7 +10,9 @@
  *  3. A misbehaving server is data, not an error: the machine logs, drops the connection and tries
  * again later. A non-zero status from step() means that the host broke the contract.
  *  4. One request is outstanding at any time. The device speaks first, always.
- *  5. Training is an action, so that an MCU runs it in slices and a simulator can fake its
+ *  5. A step does a bounded amount of public-key work: one neighbour of a masked round at most.
+ * When there is more to do, the deadline is now.
+ *  6. Training is an action, so that an MCU runs it in slices and a simulator can fake its
  * duration.
  *
  *   JOIN:  CONNECT → XX 1 → XX 3 (token) → ENROLLED → STORE identity → done

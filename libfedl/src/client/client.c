@@ -260,6 +260,7 @@ fedl_status fedl_client_step(fedl_client *client, const fedl_client_event *event
     if (c->work != FEDLI_WORK_DONE && c->timeout_ns <= c->now_ns) {
         fedli_client_on_timeout(c);
     }
+    fedli_client_take_slice(c);
     fedli_client_pump(c);
     c->event = NULL;
     c->actions = NULL;
@@ -274,6 +275,9 @@ fedl_instant_ns fedl_client_deadline_ns(const fedl_client *client)
     }
     if (c->work == FEDLI_WORK_DONE || c->saved_away) {
         return FEDL_NEVER_NS;
+    }
+    if (c->work == FEDLI_WORK_TAKE) {
+        return c->now_ns; /* at once */
     }
     if (c->timeout_ns != FEDL_NEVER_NS) {
         return c->timeout_ns;

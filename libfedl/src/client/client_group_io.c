@@ -76,8 +76,37 @@ void fedli_client_on_part(fedli_client_state *c, const fedl_message_part *part)
         fedli_client_link_fail(c, FEDL_CLIENT_LOG_BAD_MESSAGE, FEDL_ERR_RANGE);
         return;
     }
-    fedli_party_take(&g->party, part->payload, part->total_bytes);
-    fedli_client_group_next(c);
+    g->part = part->payload;
+    g->part_total = part->total_bytes;
+    c->work = FEDLI_WORK_TAKE;
+}
+
+/*
+ * A part may carry the certificates of dozens of neighbours, each of which costs two signature
+ * checks and a DH: milliseconds here, most of a second on a small MCU. So a step takes no more
+ * than one neighbour, and asks to be called again at once.
+ *
+ * Rejected: asking for one neighbour at a time. It costs as many round trips in a step that the
+ * server ends after step_ms.
+ */
+void fedli_client_take_slice(fedli_client_state *c)
+{
+    fedli_client_group *g = &c->group;
+    if (c->work != FEDLI_WORK_TAKE) {
+        return;
+    }
+    const fedl_group_item item = fedli_party_item(&g->party);
+    size_t size = fedli_party_take_max(&g->party);
+    if (size > g->part.size) {
+        size = g->part.size;
+    }
+    fedli_party_take(&g->party, fedl_bytes_of(g->part.data, size), g->part_total);
+    g->part = fedl_bytes_of(g->part.data + size, g->part.size - size);
+    const bool goes_on = g->part.size > 0 && fedli_party_next(&g->party) == FEDLI_PARTY_GET &&
+                         fedli_party_item(&g->party) == item;
+    if (!goes_on) {
+        fedli_client_group_next(c);
+    }
 }
 
 void fedli_client_complaint_over(fedli_client_state *c)

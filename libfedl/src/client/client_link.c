@@ -25,6 +25,7 @@ bool fedli_client_wants_link(fedli_work work)
     case FEDLI_WORK_TRAIN:
     case FEDLI_WORK_STORE:
     case FEDLI_WORK_RESUME:
+    case FEDLI_WORK_TAKE:
     case FEDLI_WORK_DONE:
         return false;
     }

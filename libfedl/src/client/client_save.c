@@ -22,11 +22,13 @@ void fedli_saved_tag(const fedl_crypto *crypto, uint8_t tag[FEDL_HASH_BYTES],
 }
 
 /* An attempt is under way and no question to the host is open: what a STORE leads to is not known
- * before its answer, and half a training is not worth its bytes. */
+ * before its answer, and half a training is not worth its bytes. What is left of a part is asked
+ * for again. */
 static bool savable(const fedli_client_state *c)
 {
     const bool asking = c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET ||
-                        c->work == FEDLI_WORK_UPLOAD || c->work == FEDLI_WORK_CHECKIN;
+                        c->work == FEDLI_WORK_TAKE || c->work == FEDLI_WORK_UPLOAD ||
+                        c->work == FEDLI_WORK_CHECKIN;
     return !c->saved_away && c->group.active && asking;
 }
 

@@ -115,6 +115,7 @@ static void fill_request(fedli_client_state *c, fedl_message *message)
     case FEDLI_WORK_TRAIN:
     case FEDLI_WORK_STORE:
     case FEDLI_WORK_RESUME:
+    case FEDLI_WORK_TAKE:
     case FEDLI_WORK_DONE:
         FEDLI_CHECK(false); /* pump() sends nothing for these */
     }
@@ -195,6 +196,7 @@ static bool answers(const fedli_client_state *c, fedl_message_kind kind)
     case FEDLI_WORK_TRAIN:
     case FEDLI_WORK_STORE:
     case FEDLI_WORK_RESUME:
+    case FEDLI_WORK_TAKE:
     case FEDLI_WORK_DONE:
         return false;
     }

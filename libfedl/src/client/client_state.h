@@ -4,7 +4,7 @@
  *
  *   link   DOWN ─CONNECT─► CONNECTING ─► HELLO (─► FINISH) ─► READY      the way to the server
  *   work   JOIN | CHECKIN → MEMORY → FETCH → PROGRESS → TRAIN → UPLOAD → CHECKIN …     what to do
- *                               masked:  TRAIN → PUT, GET, STORE, UPLOAD … → CHECKIN …
+ *                               masked:  TRAIN → PUT, GET (→ TAKE …), STORE, UPLOAD … → CHECKIN …
  *
  * A lost connection changes the link only; the work waits and its request goes out again, under the
  * same request id, when the link is READY. The session outlives a connection: only a refusal, a bad
@@ -58,6 +58,7 @@ typedef enum fedli_work {
     FEDLI_WORK_GET = 12,    /* … or comes down */
     FEDLI_WORK_RESUME = 14, /* STORE "the saved state is taken up" is out */
     FEDLI_WORK_STORE = 13,  /* STORE progress of a masked round is out */
+    FEDLI_WORK_TAKE = 15,   /* a part of an item is worked off, a slice a step */
 } fedli_work;
 
 /* What the block of the task holds and what the offer said about it. */
@@ -112,6 +113,9 @@ typedef struct fedli_client_group {
     fedli_party_setup setup;
     uint64_t put_offset;
     uint32_t put_stalls;
+    fedl_bytes part; /* TAKE: what is left of it; in the memory of the message, which stays until
+                        the next one is opened or made */
+    uint64_t part_total;
     fedli_epoch_key epoch; /* outlives the attempt */
     /* In the block of the task; NULL: its plan is not masked, or there is none. */
     void *block;
@@ -358,6 +362,8 @@ void fedli_client_fill_put(const fedli_client_state *c, fedl_message_put *put);
 void fedli_client_fill_get(const fedli_client_state *c, fedl_message_get *get);
 void fedli_client_on_put_accepted(fedli_client_state *c, const fedl_message_accepted *accepted);
 void fedli_client_on_part(fedli_client_state *c, const fedl_message_part *part);
+/** TAKE: works off one slice; else nothing. Once in every step. */
+void fedli_client_take_slice(fedli_client_state *c);
 /** The server does not want the complaint (any more): the attempt ends with its reason. */
 void fedli_client_complaint_over(fedli_client_state *c);
 

@@ -107,6 +107,9 @@ uint64_t fedli_party_offset(const fedli_party *party);      /* of GET: next byte
 /** Takes the next bytes of the item under way; total is the item's size, the same every time.
  * Whatever is wrong with them becomes REFUSED or a complaint. */
 void fedli_party_take(fedli_party *party, fedl_bytes bytes, uint64_t total);
+/** Most bytes for one take() that has at most one neighbour's certificates checked and its pair
+ * derived: two signatures and one DH. SIZE_MAX: the item under way costs no such work. */
+size_t fedli_party_take_max(const fedli_party *party);
 void fedli_party_stored(fedli_party *party);
 /** Adds this device's masks to part = bytes [offset, offset + size) of the vector; want is UPLOAD,
  * rules for offset and size as in fedli_mask_apply(). */

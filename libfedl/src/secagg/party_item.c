@@ -147,6 +147,13 @@ static size_t take_some(fedli_party *party, fedl_bytes bytes)
     return size;
 }
 
+size_t fedli_party_take_max(const fedli_party *party)
+{
+    const fedli_party_state *s = party->state;
+    FEDLI_CHECK(fedli_party_next(party) == FEDLI_PARTY_GET);
+    return s->phase == FEDLI_PHASE_CERTS ? next_record(party).bytes - s->gathered : SIZE_MAX;
+}
+
 void fedli_party_take(fedli_party *party, fedl_bytes bytes, uint64_t total)
 {
     fedli_party_state *s = party->state;
