@@ -19,6 +19,7 @@ enum {
     FEDL_EXIT_SERVER = 3,  /* no server answers on that home */
     FEDL_EXIT_REFUSED = 4, /* the server said no, and why */
     FEDL_EXIT_FILE = 5,    /* a local file or its content */
+    FEDL_EXIT_UNSAFE = 6,  /* a plan that can be read, but is not safe or would hardly work */
 };
 
 #define FEDL_ADMIN_LINE_BYTES_MAX    (4u << 20)

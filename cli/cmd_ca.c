@@ -12,6 +12,7 @@
 #include "command.h"
 #include "posix/ca_key.h"
 #include "posix/durable_file.h"
+#include "posix/plural.h"
 #include "sodium/crypto_sodium.h"
 
 #include <stdio.h>
@@ -180,7 +181,7 @@ int fedl_cmd_ca_sign(const fedl_arguments *arguments)
         code = status == FEDL_OK ? FEDL_EXIT_OK : fail(arguments->out, fedl_status_text(status));
     }
     if (code == FEDL_EXIT_OK) {
-        (void)printf("%u certificates -> %s\n", s.count, arguments->out);
+        (void)printf("%u certificate%s -> %s\n", s.count, fedl_plural(s.count), arguments->out);
     }
     fedli_wipe(&s.key, sizeof s.key);
     free(requests);

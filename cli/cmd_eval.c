@@ -25,7 +25,7 @@ typedef struct evaluation {
 static int fetch_plan(evaluation *e, const fedl_arguments *arguments)
 {
     fedl_admin_reply reply;
-    fedl_plan_error error = {0, ""};
+    fedl_plan_error error = {0};
     const int code = fedl_admin_call(
         &reply, arguments->home, fedl_request_of("task.show", arguments), fedl_bytes_of(NULL, 0));
     if (code != FEDL_EXIT_OK) {

@@ -62,19 +62,13 @@ static const fedl_column show_columns[] = {
  * is sent. */
 static int read_plan(uint8_t **text, size_t *size, const char *path)
 {
-    fedl_plan_error error = {0, ""};
+    fedl_plan_error error = {0};
     fedl_task_config *config = calloc(1, sizeof *config);
     fedl_status status =
-        config == NULL ? FEDL_ERR_NO_MEMORY : fedl_plan_file_read(config, path, NULL, 0, &error);
+        config == NULL ? FEDL_ERR_NO_MEMORY : fedl_plan_file_check(config, path, NULL, 0, &error);
     free(config);
     if (status != FEDL_OK) {
-        const char *why = error.text[0] != '\0' ? error.text : fedl_status_text(status);
-        if (error.line > 0) {
-            (void)fprintf(stderr, "fedl: %s:%u: %s\n", path, error.line, why);
-        } else {
-            (void)fprintf(stderr, "fedl: %s: %s\n", path, why);
-        }
-        return FEDL_EXIT_FILE;
+        return fedl_plan_refused(path, &error, status);
     }
     status = fedl_file_read(text, size, path, FEDL_PLAN_TEXT_BYTES_MAX);
     if (status != FEDL_OK) {

@@ -4,6 +4,7 @@
 #define FEDL_CLI_COMMAND_H
 
 #include "admin_client.h"
+#include "inih/plan_file.h"
 
 #define FEDL_POSITIONAL_MAX 65 /* a plan and an override of each key, more or less */
 
@@ -55,6 +56,8 @@ int fedl_cmd_model_eval(const fedl_arguments *arguments);
 int fedl_cmd_audit_list(const fedl_arguments *arguments);
 int fedl_cmd_audit_verify(const fedl_arguments *arguments);
 
+/** Prints why a plan was refused; FEDL_EXIT_UNSAFE, or FEDL_EXIT_FILE when it can't be read. */
+int fedl_plan_refused(const char *path, const fedl_plan_error *error, fedl_status status);
 /** A request with the task (when given) and the version (when given; exits on a bad number). */
 cJSON *fedl_request_of(const char *name, const fedl_arguments *arguments);
 /** A whole number in [low, high], or exits with FEDL_EXIT_USAGE and a line that names the option.

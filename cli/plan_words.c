@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan_words.h"
 
+#include "posix/plural.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,21 +48,34 @@ static void words_of_graph(const fedl_plan_report *r, const fedl_secagg_config *
         line("graph", "ring: %u of %u devices are neighbours of each, %u of them unmask (t)", r->k,
              r->cohort, r->t);
     }
-    line("may vanish", "%u of %u after training", r->vanish_max, r->cohort);
-    if (r->complete) {
-        line("", "more vanish with probability %.1e when each does with %g%% (step_dropout)",
-             r->failure, secagg->delta_permille / 10.0);
-    } else {
-        line("",
-             "when %u do (step_dropout = %g%%), a device lacks neighbours with probability "
-             "below %.1e",
-             r->vanish_design, secagg->delta_permille / 10.0, r->failure);
-    }
+    line("may vanish", "%u of %u after training; an attempt fails with probability %.1e",
+         r->vanish_max, r->cohort, r->failure);
+    line("", "when each of them vanishes with %g%% (step_dropout)", secagg->delta_permille / 10.0);
     line("may collude", "%u of %u devices (gamma = %g%%) with the server", r->colluding, r->cohort,
          secagg->gamma_permille / 10.0);
     if (!r->complete) {
         line("", "a graph that does not stand it comes up once in 2^%u rounds", r->attack_bits);
     }
+}
+
+static void words_of_step(const char *label, const char *name, const fedl_plan_step *step)
+{
+    line(label, "%-10s %9s in %3llu messages of at most 16 kB, or %llu of 256 B", name,
+         in_bytes((double)step->bytes).text, (unsigned long long)step->message_count,
+         (unsigned long long)step->small_message_count);
+}
+
+static void words_of_time(const fedl_secagg_config *secagg, const fedl_plan_report *r)
+{
+    const bool active = secagg->trust == FEDL_TRUST_ACTIVE;
+    line("steps", "after training, %g s each at most (step_timeout); a device moves",
+         secagg->step_ms / 1000.0);
+    words_of_step("", "shares", &r->shares_step);
+    words_of_step("", "vector", &r->vector_step);
+    if (active) {
+        words_of_step("", "confirm", &r->confirm_step);
+    }
+    words_of_step("", "unmask", &r->unmask_step);
 }
 
 static void words_of_cost(const fedl_task_config *config, const fedl_plan_report *r,
@@ -85,9 +100,7 @@ static void words_of_cost(const fedl_task_config *config, const fedl_plan_report
              in_bytes((double)r->mask_bytes).text);
         line("", "(about %.2g s of masking on a Cortex-M4 with 64 MHz)",
              (double)r->mask_bytes * M4_CYCLES_A_BYTE / M4_HZ);
-        line("time", "up to %g s for the steps after training, when devices vanish in each",
-             (config->plan.secagg.trust == FEDL_TRUST_ACTIVE ? 4 : 3) *
-                 (double)config->plan.secagg.step_ms / 1000);
+        words_of_time(&config->plan.secagg, r);
     }
     if (server_bytes != 0) {
         line("server", "%s of memory for the task", in_bytes((double)server_bytes).text);
@@ -107,9 +120,11 @@ static void words_of_privacy(const fedl_task_config *config, const fedl_plan_rep
         line("privacy", "the server adds noise: models are private, the server is trusted");
         break;
     }
-    line("", "epsilon %.3g a round, %.3g in %u rounds at delta %g", r->epsilon_round,
-         r->epsilon_task, config->round.round_count, config->privacy_delta);
-    line("", "the budget pays for %u attempts of rounds", r->budget_rounds);
+    line("", "epsilon %.3g a round, %.3g in %u round%s at delta %g", r->epsilon_round,
+         r->epsilon_task, config->round.round_count, fedl_plural(config->round.round_count),
+         config->privacy_delta);
+    line("", "the budget pays for %u attempt%s of rounds", r->budget_rounds,
+         fedl_plural(r->budget_rounds));
 }
 
 static void words_of_trust(const fedl_task_config *config, const fedl_plan_report *r)
@@ -121,41 +136,32 @@ static void words_of_trust(const fedl_task_config *config, const fedl_plan_repor
         line("protected", "against the network: updates are encrypted on their way");
         line("not protected", "against the server: it sees each device's update (mode = plain)");
     } else if (config->plan.secagg.trust == FEDL_TRUST_ACTIVE) {
-        line("protected", "single updates, also against a server that lies and %u devices with it",
-             r->colluding);
+        line("protected",
+             "single updates, also against a server that lies, with fewer than %u of the",
+             r->opened_by_lying);
+        line("", "%u neighbours of a device on its side", r->k);
         line("not protected",
              "against wrong updates of devices, and what the sums themselves tell");
     } else {
-        line("protected", "single updates, against a server that follows the protocol and looks");
-        line("not protected", "trust = curious: a lying server could tell devices apart who "
-                              "survived");
-        line("", "and so isolate one of them; trust = active prevents that");
-    }
-}
-
-/* Accepted, but hardly what was meant. */
-static void words_of_advice(const fedl_task_config *config, const fedl_plan_report *r)
-{
-    if (config->plan.update.ring_bits < 32 && r->q_max < 16) {
-        line("advice", "a coordinate has only %u steps each way: use ring_bits = %u", r->q_max,
-             config->plan.update.ring_bits + 8u);
-    }
-    if (!r->masked) {
-        return;
-    }
-    if (r->vanish_max == 0) {
-        line("advice", "no device may vanish after training, else the round is tried again: more "
-                       "clients, or a smaller min_reports");
-    } else if (r->failure > 0.01) {
-        line("advice",
-             "an attempt fails in %.0f of 100 rounds: more clients, or a smaller "
-             "min_reports",
-             ceil(100 * r->failure));
+        line("protected", "single updates, against a server that follows the protocol and looks,");
+        line("", "with fewer than %u of the %u neighbours of a device on its side",
+             r->opened_by_following, r->k);
+        if (r->opened_by_lying == 0) {
+            line("not protected",
+                 "trust = curious: a server that lies about who survived opens the");
+            line("", "update of any single device it likes, and no device has to help it;");
+        } else {
+            line("not protected",
+                 "trust = curious: a server that lies about who survived opens the");
+            line("", "update of a device with %u of its neighbours on its side;",
+                 r->opened_by_lying);
+        }
+        line("", "trust = active takes away these lies");
     }
 }
 
 void fedl_plan_words(const fedl_task_config *config, const fedl_plan_report *r,
-                     uint64_t server_bytes)
+                     const fedl_plan_notes *notes, uint64_t server_bytes)
 {
     line("plan", "%s: %u parameters, %s; safe", config->name, r->parameter_count,
          r->masked   ? "masked"
@@ -177,5 +183,7 @@ void fedl_plan_words(const fedl_task_config *config, const fedl_plan_report *r,
              fedl_refusal_text(r->usual_refusal));
     }
     words_of_trust(config, r);
-    words_of_advice(config, r);
+    for (uint32_t i = 0; i < notes->count; i++) {
+        line("note", "%s", notes->text[i]);
+    }
 }

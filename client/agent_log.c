@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent_log.h"
+#include "posix/plural.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -232,8 +233,8 @@ static void print_text(const agent_log *log, const fedl_client_action *a)
                       (unsigned long long)a->a, (unsigned long long)a->b);
         return;
     case FEDL_CLIENT_LOG_TRAINED:
-        (void)fprintf(out, "round %u: trained on %llu rows, mean loss %.4f", a->round,
-                      (unsigned long long)a->a, (double)a->b / 65536.0);
+        (void)fprintf(out, "round %u: trained on %llu row%s, mean loss %.4f", a->round,
+                      (unsigned long long)a->a, fedl_plural(a->a), (double)a->b / 65536.0);
         return;
     case FEDL_CLIENT_LOG_UPLOADED:
         (void)fprintf(out, "round %u: update accepted, %llu bytes%s", a->round,
@@ -247,8 +248,8 @@ static void print_text(const agent_log *log, const fedl_client_action *a)
         (void)fprintf(out, "enrolled as device %llu", (unsigned long long)a->a);
         return;
     case FEDL_CLIENT_LOG_COHORT:
-        (void)fprintf(out, "round %u: masking with %llu devices", a->round,
-                      (unsigned long long)a->a);
+        (void)fprintf(out, "round %u: masking with %llu device%s", a->round,
+                      (unsigned long long)a->a, fedl_plural(a->a));
         return;
     case FEDL_CLIENT_LOG_MASKED:
         (void)fprintf(out, "round %u: masked update sent, %llu bytes%s", a->round,

@@ -3,6 +3,7 @@
 #include "agent_data.h"
 #include "agent_model.h"
 #include "agent_run.h"
+#include "posix/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -85,11 +86,13 @@ static void print_rows(predict_state *p)
         }
     }
     if (classes && table->target_count > 0) {
-        (void)fprintf(stderr, "%llu of %u rows right (%.2f %%)\n", (unsigned long long)p->correct,
-                      table->row_count, 100.0 * (double)p->correct / (double)table->row_count);
+        (void)fprintf(stderr, "%llu of %u row%s right (%.2f %%)\n", (unsigned long long)p->correct,
+                      table->row_count, fedl_plural(table->row_count),
+                      100.0 * (double)p->correct / (double)table->row_count);
     } else if (table->target_count > 0 || table->reconstruct) {
-        (void)fprintf(stderr, "mean squared error %.6g over %u rows\n",
-                      p->error_sum / (double)table->row_count, table->row_count);
+        (void)fprintf(stderr, "mean squared error %.6g over %u row%s\n",
+                      p->error_sum / (double)table->row_count, table->row_count,
+                      fedl_plural(table->row_count));
     }
 }
 

@@ -12,6 +12,7 @@
 #include "sim_options.h"
 
 #include "posix/host_clock.h"
+#include "posix/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -203,9 +204,9 @@ static fedl_status measure(baseline *base, char text[FEDL_SIM_TEXT_BYTES])
         return status;
     }
     if (!base->options->quiet) {
-        printf("%u clients, %u epochs, %u seed%s: 1 central and %u local runs each\n",
-               base->clients, base->epochs, base->seeds, base->seeds == 1 ? "" : "s",
-               base->clients);
+        printf("%u clients, %u epoch%s, %u seed%s: 1 central and %u local runs each\n",
+               base->clients, base->epochs, fedl_plural(base->epochs), base->seeds,
+               fedl_plural(base->seeds), base->clients);
         fflush(stdout);
     }
     submit_all(base);

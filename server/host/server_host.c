@@ -12,6 +12,7 @@
 #include "host/host_state.h"
 #include "host/sd_notify.h"
 #include "posix/host_clock.h"
+#include "posix/plural.h"
 #include "sodium/crypto_sodium.h"
 #include "store/crash_point.h"
 #include "wire/frame.h"
@@ -296,10 +297,12 @@ static void say_ready(fedl_host *host)
     fedl_log_str(&line, "home", host->home.path);
     fedl_log_u64(&line, "devices", fedl_coord_device_count(&host->coord));
     fedl_log_u64(&line, "tasks", fedl_coord_task_count(&host->coord));
-    fedl_log_end(&line, "ready at %s · home %s · %u devices · %u tasks",
+    fedl_log_end(&line, "ready at %s · home %s · %u device%s · %u task%s",
                  fedl_transport_url(host->transport), host->home.path,
                  (unsigned)fedl_coord_device_count(&host->coord),
-                 (unsigned)fedl_coord_task_count(&host->coord));
+                 fedl_plural(fedl_coord_device_count(&host->coord)),
+                 (unsigned)fedl_coord_task_count(&host->coord),
+                 fedl_plural(fedl_coord_task_count(&host->coord)));
     (void)fedl_sd_notify("READY=1");
 }
 

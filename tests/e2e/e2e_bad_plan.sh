@@ -12,9 +12,17 @@ start_server || fail "the server did not start"
 line_of() { # TEXT: its line in the wrong plan
   grep -n -m 1 -e "$1" "$box/wrong.ini" | cut -d: -f1
 }
-both() { # PATTERN…: all programs refuse the plan with these words
-  refused_with 5 "$@" -- "$BIN/fedl" --home "$box/server" task add "$box/wrong.ini"
-  refused_with 5 "$@" -- "$BIN/fedl" plan check "$box/wrong.ini"
+both() { # PATTERN…: all programs refuse the plan, which can't be read, with these words
+  all 5 "$@"
+}
+unsafe() { # PATTERN…: all programs refuse the plan, which can be read, with these words
+  all 6 "$@"
+}
+all() { # STATUS PATTERN…
+  status=$1
+  shift
+  refused_with "$status" "$@" -- "$BIN/fedl" --home "$box/server" task add "$box/wrong.ini"
+  refused_with "$status" "$@" -- "$BIN/fedl" plan check "$box/wrong.ini"
   refused "$@" -- "$BIN/fedl-sim" run "$box/wrong.ini" --quiet
   [ -z "$(fedl --json task list)" ] || fail "a wrong plan made a task"
 }
@@ -30,7 +38,7 @@ both "wrong.ini:$(line_of trian)" 'unknown section \[trian\]' 'did you mean \[tr
 wrong 's/^epochs .*/epochs = many/'
 both "wrong.ini:$(line_of many)" epochs 'whole number' many
 wrong 's/^lr .*/lr = 17/'
-both "wrong.ini:$(line_of '^lr')" lr '0.0000001 to 16' 17
+unsafe "wrong.ini:$(line_of '^lr')" lr '0.0000001 to 16' 17
 wrong 's/^lr .*/lr = 0,1/'
 both "wrong.ini:$(line_of '^lr')" lr number
 wrong 's/^deadline .*/deadline = 60/'
@@ -38,19 +46,19 @@ both "wrong.ini:$(line_of '^deadline')" deadline '30s|5m'
 wrong 's/^mode .*/mode = masked\noptimiser = fedadam/'
 both "wrong.ini:$(line_of fedadam)" fedadam 'not there yet' 'road map'
 wrong 's/^mode .*/mode = masked\nmin_cohort = 5/'
-both "wrong.ini:$(line_of min_cohort)" 'min_cohort .* above clients'
+unsafe "wrong.ini:$(line_of min_cohort)" 'min_cohort .* above clients' 'use aggregation.min_cohort=4'
 wrong 's/^mode .*/mode = masked\nstep_dropout = 40%/'
-both "wrong.ini:$(line_of step_dropout)" 'use step_dropout = 24.9%'
+unsafe "wrong.ini:$(line_of step_dropout)" 'use .*aggregation.step_dropout='
 wrong '/^rounds/d'
 both wrong.ini rounds
 wrong '/^name/a name = twice'
 both "wrong.ini:$(line_of twice)" name 'duplicate'
 wrong 's/^layers .*/layers = dense 16, relu/'
-both "wrong.ini:$(line_of '^layers')" layers dense
+unsafe "wrong.ini:$(line_of '^layers')" layers dense
 wrong 's/^layers .*/layers = dense 16, softplus, dense 4/'
 both "wrong.ini:$(line_of '^layers')" softplus relu
 wrong 's/^min_reports .*/min_reports = 5/'
-both wrong.ini min_reports clients
+unsafe wrong.ini min_reports clients 'use round.min_reports='
 wrong '/^epochs/a what is this'
 both "wrong.ini:$(line_of 'what is')" 'key = value'
 wrong "s/^name .*/name = $(printf '%0200d' 0)/"

@@ -217,15 +217,19 @@ static void combinations(void **state)
 {
     (void)state;
     static const row rows[] = {
-        {"lr = 2\nprox_mu = 0.6", FEDL_ERR_RANGE, 15, "lr · prox_mu in [train] is above 1"},
+        {"lr = 2\nprox_mu = 0.6", FEDL_ERR_RANGE, 15,
+         "lr · prox_mu in [train] is above 1: use train.prox_mu=0"},
         {"[aggregation]\nclients_max = 4", FEDL_ERR_RANGE, 15,
-         "clients in [round] (5) is above clients_max in [aggregation] (4)"},
+         "clients in [round] (5) is above clients_max in [aggregation] (4): use "
+         "aggregation.clients_max=5, or round.clients=4"},
         {"[aggregation]\nclients_max = 64\nw_max = 2\nring_bits = 8", FEDL_ERR_RANGE, 17,
-         "clients_max · w_max = 128 updates do not fit ring_bits = 8; 16 would do"},
+         "clients_max · w_max = 128 updates do not fit ring_bits = 8: use "
+         "aggregation.ring_bits=16"},
         {"[aggregation]\nclients_max = 5000\nw_max = 8", FEDL_ERR_RANGE, 0,
-         "clients_max · w_max = 40000 updates do not fit ring_bits = 16; 24 would do"},
+         "clients_max · w_max = 40000 updates do not fit ring_bits = 16: use "
+         "aggregation.ring_bits=24"},
         {"[experiment]\nclients = 4", FEDL_ERR_RANGE, 15,
-         "clients in [experiment] (4) is below clients in [round] (5)"},
+         "clients in [experiment] (4) is below clients in [round] (5): use experiment.clients=5"},
         {"[experiment]\ntrain = x", FEDL_ERR_FORMAT, 15,
          "idx data in [experiment] needs both train and train_labels"},
         {"[experiment]\ntest = x", FEDL_ERR_FORMAT, 15,
@@ -238,16 +242,19 @@ static void combinations(void **state)
         {"[model]\nweight_exp = -8\ninputs = 1000\nlayers = dense 1000, relu, dense 10",
          FEDL_ERR_RANGE, 9,
          "weight_exp = -8 with output_weight_exp = -13 is too coarse for 1011010 parameters; -14 "
-         "and -13 always fit"},
+         "and -13 always fit: use model.weight_exp=-14"},
         {"[model]\noutput_weight_exp = -8\ninputs = 1000\nlayers = dense 1000", FEDL_ERR_RANGE, 9,
          "weight_exp = -14 with output_weight_exp = -8 is too coarse for 1001000 parameters; -14 "
-         "and -13 always fit"},
+         "and -13 always fit: use model.output_weight_exp=-13"},
     };
     CHECK(coarse, "[task]\nname = t\n[data]\nformat = idx\n[round]\nrounds = 1\nclients = 5\n");
     static const row rounds[] = {
-        {"min_reports = 6", FEDL_ERR_RANGE, 10, "clients (5) is below min_reports (6)"},
-        {"select = 4", FEDL_ERR_RANGE, 11, "select (4) is below clients (5)"},
-        {"pool = 4", FEDL_ERR_RANGE, 11, "pool (4) is below select (5)"},
+        {"min_reports = 6", FEDL_ERR_RANGE, 10,
+         "clients (5) is below min_reports (6): use round.min_reports=5, or round.clients=7"},
+        {"select = 4", FEDL_ERR_RANGE, 11,
+         "select (4) is below clients (5): use round.select=5, or round.clients=4"},
+        {"pool = 4", FEDL_ERR_RANGE, 11,
+         "pool (4) is below select (5): use round.pool=5, or round.select=4 with round.clients=4"},
     };
     CHECK(rounds, before);
     static const char rest[] = "[model]\ninputs = 4\nlayers = dense 3\n[data]\nformat = idx\n"
@@ -298,7 +305,8 @@ static void tables(void **state)
     static const row others[] = {
         {"[task]\nname = t\n[model]\ninputs = 2\nlayers = dense 3\n[round]\nrounds = 1\nclients = "
          "5\n[data]\nformat = csv\nlabel = y\ncolumn a = 0, 1\n",
-         FEDL_ERR_RANGE, 4, "'inputs' in [model] is 2, but [data] has 1 columns"},
+         FEDL_ERR_RANGE, 4,
+         "'inputs' in [model] is 2, but [data] has 1 column: use model.inputs=1"},
         {"[task]\nname = t\n[model]\nlayers = dense 3\n[round]\nrounds = 1\nclients = "
          "5\n[data]\nformat = idx\n",
          FEDL_ERR_FORMAT, 0, "'inputs' in [model] is missing"},

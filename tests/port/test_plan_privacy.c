@@ -53,67 +53,74 @@ static void without_privacy_there_are_zeros(void **state)
     assert_false(config.plan.update.rotate);
 }
 
+static const struct {
+    fedl_privacy_mode mode;
+    const char *aggregation;
+    const char *privacy;
+    fedl_status status;
+    uint32_t line;
+    const char *expected;
+} wrong[] = {
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 3", FEDL_ERR_FORMAT, 14,
+     "differential privacy needs 'sigma' and 'epsilon' in [privacy]"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = plain", "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
+     "mode = distributed in [privacy] hides a device in the sum of all: it needs mode = masked "
+     "in [aggregation]; no single change is enough: use aggregation.mode=masked with "
+     "aggregation.ring_bits=24 and aggregation.update_exp=-4 and privacy.sigma=240.8, or "
+     "aggregation.mode=masked with aggregation.ring_bits=24 and aggregation.update_exp=-4 and "
+     "privacy.epsilon=247.457"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 1.99\nepsilon = 1", FEDL_ERR_RANGE, 15,
+     "sigma in [privacy] is below 2 steps, where noise of several devices does not add up; no "
+     "single change is enough: use privacy.sigma=240.8 with aggregation.ring_bits=24 and "
+     "aggregation.update_exp=-4"},
+    {FEDL_PRIVACY_CENTRAL, "mode = masked", "sigma = 3\nepsilon = 1", FEDL_ERR_FORMAT, 14,
+     "'mode = central' in [privacy] is not there yet (see the road map in README.md)"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nw_unit = 9", "sigma = 3\nepsilon = 1",
+     FEDL_ERR_RANGE, 13,
+     "with differential privacy all devices weigh the same: w_unit = 0, w_max = 1; no single "
+     "change is enough: use aggregation.w_unit=0 with aggregation.ring_bits=24 and "
+     "aggregation.update_exp=-4 and privacy.sigma=240.8, or aggregation.w_unit=0 with "
+     "aggregation.ring_bits=24 and aggregation.update_exp=-4 and privacy.epsilon=247.457"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 300\nupdate_exp = -13\nring_bits = 32",
+     "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
+     "clip in [aggregation] is more than 1048576 steps of 2^-13"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 3\nepsilon = 1\nadaptive_clip = yes",
+     FEDL_ERR_FORMAT, 17,
+     "'adaptive_clip = yes' in [privacy] is not there yet (see the road map in README.md)"},
+    /* 8·√(64²·20²/256 + (¼ + 20²)·20) = 964: 2^8 is too small. */
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8\nring_bits = 8",
+     "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 15,
+     "sums of 20 clipped and noised updates do not fit ring_bits = 8 in [aggregation]: use "
+     "aggregation.ring_bits=16"},
+    {FEDL_PRIVACY_DISTRIBUTED,
+     "mode = masked\nclip = 1000\nupdate_exp = -9\nclients_max = 65535\nring_bits = 16\n"
+     "gamma = 0",
+     "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 16,
+     "sums of 65535 clipped and noised updates fit no ring_bits in [aggregation]"},
+    {FEDL_PRIVACY_DISTRIBUTED,
+     "mode = masked\nclip = 0.25\nupdate_exp = -8\nclients_max = 60\nmin_cohort = 6\n"
+     "step_dropout = 1%",
+     "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 16,
+     "min_cohort in [aggregation] (6) leaves no noise but that of the 6 of 60 clients_max that "
+     "may collude (gamma): use aggregation.min_cohort=8, or aggregation.clients_max=20"},
+    /* Two of 20 collude, three of five are honest: ρ = (64² + 256/4 + 64 + 16/2)/(2·3·20²). */
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
+     "sigma = 20\nepsilon = 12", FEDL_ERR_RANGE, 18,
+     "epsilon = 12 in [privacy] pays for 1 of 2 rounds: use round.rounds=1, or "
+     "privacy.sigma=26.1, or privacy.epsilon=16.517"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
+     "sigma = 20\nepsilon = 0.1", FEDL_ERR_RANGE, 18,
+     "epsilon = 0.1 in [privacy] pays for 0 of 2 rounds: use privacy.epsilon=16.517"},
+};
+
 static void wrong_combinations_are_refused(void **state)
 {
     (void)state;
-    static const struct {
-        fedl_privacy_mode mode;
-        const char *aggregation;
-        const char *privacy;
-        fedl_status status;
-        uint32_t line;
-        const char *expected;
-    } cases[] = {
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 3", FEDL_ERR_FORMAT, 14,
-         "differential privacy needs 'sigma' and 'epsilon' in [privacy]"},
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = plain", "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
-         "mode = distributed in [privacy] hides a device in the sum of all: it needs mode = "
-         "masked in [aggregation]"},
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 1.99\nepsilon = 1", FEDL_ERR_RANGE, 15,
-         "sigma in [privacy] is below 2 steps, where noise of several devices does not add up: use "
-         "sigma = 2 or a smaller update_exp"},
-        {FEDL_PRIVACY_CENTRAL, "mode = masked", "sigma = 3\nepsilon = 1", FEDL_ERR_FORMAT, 14,
-         "'mode = central' in [privacy] is not there yet (see the road map in README.md)"},
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nw_unit = 9", "sigma = 3\nepsilon = 1",
-         FEDL_ERR_RANGE, 13,
-         "with differential privacy all devices weigh the same: use w_unit = 0 and w_max = 1"},
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 300\nupdate_exp = -13\nring_bits = 32",
-         "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
-         "clip in [aggregation] is more than 1048576 steps of 2^-13: use update_exp = -11"},
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 3\nepsilon = 1\nadaptive_clip = yes",
-         FEDL_ERR_FORMAT, 17,
-         "'adaptive_clip = yes' in [privacy] is not there yet (see the road map in README.md)"},
-        /* 8·√(64²·20²/256 + (¼ + 20²)·20) = 964: 2^8 is too small. */
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8\nring_bits = 8",
-         "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 15,
-         "sums of 20 clipped and noised updates do not fit ring_bits = 8 in [aggregation]; 16 "
-         "would do"},
-        {FEDL_PRIVACY_DISTRIBUTED,
-         "mode = masked\nclip = 1000\nupdate_exp = -9\nclients_max = 65535\nring_bits = 16\n"
-         "gamma = 0",
-         "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 16,
-         "sums of 65535 clipped and noised updates fit no ring_bits in [aggregation]: use a larger "
-         "update_exp"},
-        {FEDL_PRIVACY_DISTRIBUTED,
-         "mode = masked\nclip = 0.25\nupdate_exp = -8\nclients_max = 60\nmin_cohort = 6\n"
-         "step_dropout = 1%",
-         "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 16,
-         "min_cohort in [aggregation] (6) leaves no noise but that of the 6 of 60 clients_max that "
-         "may collude (gamma): use 8"},
-        /* Two of 20 collude, three of five are honest: ρ = (64² + 256/4 + 64 + 16/2)/(2·3·20²). */
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
-         "sigma = 20\nepsilon = 12", FEDL_ERR_RANGE, 18,
-         "epsilon = 12 in [privacy] pays for 1 rounds, not 2: use rounds = 1, epsilon = 16.517 or "
-         "sigma = 26.1"},
-        {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
-         "sigma = 20\nepsilon = 0.1", FEDL_ERR_RANGE, 18,
-         "epsilon = 0.1 in [privacy] pays for 0 rounds, not 2: use epsilon = 16.517"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse(cases[i].mode, cases[i].aggregation, cases[i].privacy),
-                         cases[i].status);
-        assert_string_equal(error.text, cases[i].expected);
-        assert_int_equal(error.line, cases[i].line);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(parse(wrong[i].mode, wrong[i].aggregation, wrong[i].privacy),
+                         wrong[i].status);
+        assert_string_equal(error.text, wrong[i].expected);
+        assert_int_equal(error.line, wrong[i].line);
     }
     assert_int_equal(parse(FEDL_PRIVACY_DISTRIBUTED,
                            "mode = masked\nclip = 300\nupdate_exp = -11\nring_bits = 32",

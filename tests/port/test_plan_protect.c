@@ -126,37 +126,42 @@ static void unsafe_plans_are_refused(void **state)
         const char *expected;
     } cases[] = {
         {"2", "", FEDL_ERR_RANGE, 10,
-         "mode = masked or helper needs at least 3 clients in [round], not 2"},
+         "mode = masked or helper needs at least 3 clients in [round], not 2: use round.clients=3"},
         {"9", "min_cohort = 10", FEDL_ERR_RANGE, 15,
-         "min_cohort in [aggregation] (10) is above clients in [round] (9)"},
+         "min_cohort in [aggregation] (10) is above clients in [round] (9): use round.clients=11, "
+         "or aggregation.min_cohort=9 with aggregation.step_dropout=3.1%"},
         {"9", "min_cohort = 2", FEDL_ERR_RANGE, 15,
-         "'min_cohort' in [aggregation]: expected a whole number from 3 to 65535, not '2'"},
+         "'min_cohort' in [aggregation]: expected a whole number from 3 to 65535, not '2': use "
+         "aggregation.min_cohort=3"},
         {"100", "min_cohort = 11", FEDL_ERR_RANGE, 15,
          "min_cohort in [aggregation] (11) must exceed the 10 of 100 clients that may collude "
-         "(gamma) by two: use 12"},
+         "(gamma) by two: use aggregation.min_cohort=12"},
         {"9\nmin_reports = 4", "", FEDL_ERR_RANGE, 11,
-         "min_reports in [round] (4) is below min_cohort in [aggregation] (5)"},
+         "min_reports in [round] (4) is below min_cohort in [aggregation] (5): use "
+         "round.min_reports=5, or aggregation.min_cohort=4"},
         {"9", "gamma = 33.3%\nstep_dropout = 35%", FEDL_ERR_RANGE, 16,
          "gamma 33.3% + 2 · step_dropout 35.0% in [aggregation] must be below 100%: use "
-         "step_dropout = 33.3%"},
+         "aggregation.step_dropout=19.5%"},
         {"5", "step_dropout = 40%", FEDL_ERR_RANGE, 15,
          "cohorts of 5 to 5 devices, gamma = 10.0% of them colluding, can't lose step_dropout = "
-         "40.0% in [aggregation]: use step_dropout = 39.9%"},
+         "40.0% in [aggregation]: use round.clients=67, or aggregation.step_dropout=5.5%"},
         {"1000", "\nstep_dropout = 30%", FEDL_ERR_RANGE, 16,
          "cohorts of 500 to 1000 devices, gamma = 10.0% of them colluding, can't lose step_dropout "
-         "= 30.0% in [aggregation]: use step_dropout = 20.0%"},
+         "= 30.0% in [aggregation]: use aggregation.step_dropout=20%"},
         {"150", "gamma = 33.3%\nstep_dropout = 10.1%", FEDL_ERR_RANGE, 16,
          "cohorts of 75 to 150 devices, gamma = 33.3% of them colluding, can't lose step_dropout = "
-         "10.1% in [aggregation]: use step_dropout = 10.0%"},
+         "10.1% in [aggregation]: use aggregation.step_dropout=10%"},
         {"200\nmin_reports = 150", "gamma = 10%\nstep_dropout = 30%", FEDL_ERR_RANGE, 17,
          "cohorts of 150 to 200 devices, gamma = 10.0% of them colluding, can't lose step_dropout "
-         "= 30.0% in [aggregation]: use step_dropout = 20.0%"},
+         "= 30.0% in [aggregation]: use aggregation.step_dropout=20%"},
         {"9", "gamma = 34%", FEDL_ERR_RANGE, 15,
-         "'gamma' in [aggregation]: expected a percentage like 10% from 0% to 33.3%, not '34%'"},
+         "'gamma' in [aggregation]: expected a percentage like 10% from 0% to 33.3%, not '34%': "
+         "use aggregation.gamma=33.3%"},
         {"9", "trust = full", FEDL_ERR_FORMAT, 15,
          "'trust' in [aggregation]: expected curious or active, not 'full'"},
         {"9", "epoch_rounds = 1025", FEDL_ERR_RANGE, 15,
-         "'epoch_rounds' in [aggregation]: expected a whole number from 1 to 1024, not '1025'"},
+         "'epoch_rounds' in [aggregation]: expected a whole number from 1 to 1024, not '1025': use "
+         "aggregation.epoch_rounds=1024"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const fedl_status status = parse(cases[i].clients, cases[i].rows);

@@ -8,20 +8,21 @@
 #include <stdio.h>
 #include <string.h>
 
-void plan_draft_init(plan_draft *draft, fedl_task_config *config, fedl_data_config *data,
-                     fedl_plan_error *error)
+void plan_draft_init(plan_draft *draft, const plan_source *source, fedl_task_config *config,
+                     fedl_data_config *data, fedl_plan_error *error)
 {
     memset(draft, 0, sizeof *draft);
     memset(error, 0, sizeof *error);
     draft->config = config;
     draft->data = data;
     draft->error = error;
-    draft->base_dir = "";
+    draft->source = source;
 }
 
 void plan_fail(plan_draft *draft, fedl_status status, uint32_t line, const char *format, ...)
 {
-    if (draft->status != FEDL_OK) {
+    draft->suggesting = draft->status == FEDL_OK;
+    if (!draft->suggesting) {
         return;
     }
     fedl_plan_error *error = draft->error;
@@ -37,6 +38,20 @@ void plan_fail(plan_draft *draft, fedl_status status, uint32_t line, const char 
     va_end(arguments);
     error->line = line;
     draft->status = status;
+}
+
+void plan_suggest(plan_draft *draft, const char *section, const char *name, const char *format, ...)
+{
+    if (!draft->suggesting || draft->suggestion_count == PLAN_SUGGESTIONS_MAX) {
+        return;
+    }
+    plan_change *change = &draft->suggestions[draft->suggestion_count++];
+    change->section = section;
+    change->name = name;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(change->value, sizeof change->value, format, arguments);
+    va_end(arguments);
 }
 
 static void fail_expected(plan_draft *draft, fedl_status status, const plan_key *key,
@@ -79,6 +94,15 @@ static void store_integer(plan_draft *draft, const plan_key *key, int64_t value)
     memcpy(field_of(draft, key), from, key->size);
 }
 
+/* Where a value decides on safety, its nearest one; elsewhere the range says enough. */
+static void suggest_nearest(plan_draft *draft, const plan_key *key, bool is_low)
+{
+    if (strcmp(key->section, "aggregation") == 0 || strcmp(key->section, "privacy") == 0 ||
+        strcmp(key->section, "round") == 0) {
+        plan_suggest(draft, key->section, key->name, "%s", is_low ? key->low : key->high);
+    }
+}
+
 static bool read_number(int64_t *value, plan_type type, const char *text)
 {
     if (type == PLAN_INT) {
@@ -103,6 +127,7 @@ static void set_number(plan_draft *draft, const plan_key *key, const char *text)
     } else if (!read_number(&low, key->type, key->low) ||
                !read_number(&high, key->type, key->high) || value < low || value > high) {
         fail_expected(draft, FEDL_ERR_RANGE, key, text);
+        suggest_nearest(draft, key, value < low);
     } else {
         store_integer(draft, key, value);
     }
@@ -118,6 +143,7 @@ static void set_real(plan_draft *draft, const plan_key *key, const char *text)
     } else if (!plan_read_real(&low, key->low) || !plan_read_real(&high, key->high) ||
                value < low || value > high) {
         fail_expected(draft, FEDL_ERR_RANGE, key, text);
+        suggest_nearest(draft, key, value < low);
     } else {
         memcpy(field_of(draft, key), &value, sizeof value);
     }
@@ -186,8 +212,8 @@ static void set_value(plan_draft *draft, const plan_key *key, const char *name, 
         break;
     case PLAN_PATH:
         /* A path typed on the command line means what it means there. */
-        set_text(draft, key, value[0] == '/' || draft->override != NULL ? "" : draft->base_dir,
-                 value);
+        set_text(draft, key,
+                 value[0] == '/' || draft->override != NULL ? "" : draft->source->base_dir, value);
         break;
     case PLAN_LAYERS:
         plan_set_layers(draft, value);
@@ -233,7 +259,15 @@ void plan_draft_set(plan_draft *draft, const char *section, const char *name, co
     }
     draft->given[index] = true;
     draft->line_of[index] = draft->line;
-    set_value(draft, key, name, value);
+    for (size_t i = 0; i < draft->source->change_count; i++) {
+        const plan_change *change = &draft->source->changes[i];
+        if (strcmp(change->section, key->section) == 0 && strcmp(change->name, key->name) == 0) {
+            value = change->value;
+        }
+    }
+    if (!plan_overridden(draft, key)) {
+        set_value(draft, key, name, value);
+    }
 }
 
 void plan_draft_defaults(plan_draft *draft, bool data_only)

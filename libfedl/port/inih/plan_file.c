@@ -31,6 +31,26 @@ static bool split_override(char *text, char **section, char **name, char **value
     return (*section)[0] != '\0' && (*name)[0] != '\0';
 }
 
+bool plan_overridden(const plan_draft *draft, const plan_key *key)
+{
+    for (size_t i = draft->override_next; i < draft->source->override_count; i++) {
+        char copy[PLAN_LINE_BYTES_MAX + 1];
+        char *section = NULL;
+        char *name = NULL;
+        char *value = NULL;
+        const char *text = draft->source->overrides[i].text;
+        if (strlen(text) >= sizeof copy) {
+            continue; /* refused when it is applied */
+        }
+        memcpy(copy, text, strlen(text) + 1);
+        if (key->type != PLAN_COLUMN && split_override(copy, &section, &name, &value) &&
+            strcmp(section, key->section) == 0 && strcmp(name, key->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_control(const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -68,32 +88,49 @@ static void apply_override(plan_draft *draft, const char *text)
     draft->override = NULL;
 }
 
-static fedl_status parse_from(fedl_task_config *config, fedl_bytes text, const char *base_dir,
-                              const fedl_plan_override *overrides, size_t override_count,
-                              fedl_plan_error *error)
+fedl_status plan_read(plan_draft *draft, const plan_source *source, fedl_task_config *config,
+                      fedl_plan_error *error)
+{
+    memset(config, 0, sizeof *config);
+    plan_draft_init(draft, source, config, &config->data, error);
+    plan_lines_feed(draft, source->text, NULL);
+    for (size_t i = 0; i < source->override_count && draft->status == FEDL_OK; i++) {
+        draft->override_next = i + 1;
+        apply_override(draft, source->overrides[i].text);
+    }
+    for (size_t i = 0; i < source->change_count && draft->status == FEDL_OK; i++) {
+        const plan_change *change = &source->changes[i];
+        if (!plan_given(draft, change->section, change->name)) {
+            plan_draft_set(draft, change->section, change->name, change->value);
+        }
+    }
+    if (draft->status == FEDL_OK) {
+        plan_draft_defaults(draft, false);
+    }
+    if (draft->status == FEDL_OK) {
+        plan_finish(draft);
+    }
+    return draft->status;
+}
+
+static fedl_status read_source(fedl_task_config *config, const plan_source *source,
+                               fedl_plan_error *error)
 {
     plan_draft draft;
-    memset(config, 0, sizeof *config);
-    plan_draft_init(&draft, config, &config->data, error);
-    draft.base_dir = base_dir;
-    plan_lines_feed(&draft, text, NULL);
-    for (size_t i = 0; i < override_count && draft.status == FEDL_OK; i++) {
-        apply_override(&draft, overrides[i].text);
+    const fedl_status status = plan_read(&draft, source, config, error);
+    if (status != FEDL_OK) {
+        plan_remedy(&draft, error);
     }
-    if (draft.status == FEDL_OK) {
-        plan_draft_defaults(&draft, false);
-    }
-    if (draft.status == FEDL_OK) {
-        plan_finish(&draft);
-    }
-    return draft.status;
+    return status;
 }
 
 fedl_status fedl_plan_file_parse(fedl_task_config *config, fedl_bytes text,
                                  const fedl_plan_override *overrides, size_t override_count,
                                  fedl_plan_error *error)
 {
-    return parse_from(config, text, "", overrides, override_count, error);
+    const plan_source source = {
+        .text = text, .base_dir = "", .overrides = overrides, .override_count = override_count};
+    return read_source(config, &source, error);
 }
 
 /* The path is not part of the text: callers put it in front, as they do for a line of the file. */
@@ -139,9 +176,8 @@ static fedl_status read_file(uint8_t *out, size_t *size, const char *path, fedl_
     return FEDL_OK;
 }
 
-fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
-                                const fedl_plan_override *overrides, size_t override_count,
-                                fedl_plan_error *error)
+static fedl_status read_path(fedl_task_config *config, const char *path, plan_source *source,
+                             fedl_plan_error *error)
 {
     char base_dir[FEDL_PLAN_PATH_BYTES_MAX];
     size_t size = 0;
@@ -159,19 +195,37 @@ fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
     }
     fedl_status status = read_file(text, &size, path, error);
     if (status == FEDL_OK) {
-        status = parse_from(config, fedl_bytes_of(text, size), base_dir, overrides, override_count,
-                            error);
+        source->text = fedl_bytes_of(text, size);
+        source->base_dir = base_dir;
+        status = read_source(config, source, error);
     }
     free(text);
     return status;
 }
 
+fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
+                                const fedl_plan_override *overrides, size_t override_count,
+                                fedl_plan_error *error)
+{
+    plan_source source = {.overrides = overrides, .override_count = override_count};
+    return read_path(config, path, &source, error);
+}
+
+fedl_status fedl_plan_file_check(fedl_task_config *config, const char *path,
+                                 const fedl_plan_override *overrides, size_t override_count,
+                                 fedl_plan_error *error)
+{
+    plan_source source = {.overrides = overrides, .override_count = override_count, .strict = true};
+    return read_path(config, path, &source, error);
+}
+
 fedl_status fedl_plan_data_parse(fedl_data_config *data, fedl_bytes data_text,
                                  fedl_plan_error *error)
 {
+    const plan_source source = {.text = data_text, .base_dir = ""};
     plan_draft draft;
     memset(data, 0, sizeof *data);
-    plan_draft_init(&draft, NULL, data, error);
+    plan_draft_init(&draft, &source, NULL, data, error);
     plan_lines_feed(&draft, data_text, "data");
     if (draft.status == FEDL_OK) {
         plan_draft_defaults(&draft, true);

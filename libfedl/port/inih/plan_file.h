@@ -67,14 +67,24 @@ typedef struct fedl_task_config {
     fedl_round_config round;
     fedl_data_config data;
     fedl_experiment_config experiment;
+    uint32_t dropout_permille; /* expected while training: sets the default of select */
     double privacy_delta; /* that the budget was made with; for reports, as plan.privacy holds ρ */
     char data_text[FEDL_PLAN_DATA_BYTES_MAX];
 } fedl_task_config;
 
-/* Where and why a plan was refused: one line, ready to print. */
+#define FEDL_PLAN_REMEDIES_MAX 3u
+
+/* Where and why a plan was refused, and what would do. */
 typedef struct fedl_plan_error {
-    uint32_t line;  /* 1-based; 0 = the file as a whole */
-    char text[256]; /* "unknown key 'epoch' in [train]; did you mean 'epochs'?" */
+    uint32_t line; /* 1-based; 0 = the file as a whole */
+    /* One line, ready to print: the reason ("unknown key 'epoch' in [train]; did you mean
+     * 'epochs'?") and, when there are remedies, ": use …". */
+    char text[1024];
+    uint32_t reason_bytes; /* of text, without what to use */
+    /* Overrides, separated by blanks, with each of which alone the plan is accepted, strictly. Each
+     * was tried. The best comes first; all change as few keys as possible. */
+    uint32_t remedy_count;
+    char remedies[FEDL_PLAN_REMEDIES_MAX][320];
 } fedl_plan_error;
 
 /** "section.key=value" from the command line, applied on top of the file. */
@@ -85,7 +95,8 @@ typedef struct fedl_plan_override {
 /**
  * Parses a plan from text, checks it, and fills in the defaults. config is ~40 KB: allocate it; it
  * is written whatever comes out, and plan.data points into it, so it is not to be copied. Of
- * several overrides of one key the last one counts. Relative paths stay as they are. Errors:
+ * the file's value and several overrides of one key the last one counts, the others are not looked
+ * at. Relative paths stay as they are. Errors:
  * ERR_FORMAT (syntax, unknown, missing or double key, wrong type), ERR_RANGE (a value or a
  * combination outside its range), ERR_UNSUPPORTED (a kind that this build lacks), ERR_FULL (text, a
  * line, a list or the normalised [data] section is too long). error says where and why; its line is
@@ -102,6 +113,14 @@ FEDL_NODISCARD fedl_status fedl_plan_file_parse(fedl_task_config *config, fedl_b
 FEDL_NODISCARD fedl_status fedl_plan_file_read(fedl_task_config *config, const char *path,
                                                const fedl_plan_override *overrides,
                                                size_t override_count, fedl_plan_error *error);
+/**
+ * As read, and strictly: refuses also (ERR_RANGE) plans that are safe but would hardly ever work,
+ * because more than FEDL_ATTEMPT_FAILURE_MAX of the attempts at a masked round fail
+ * (planner/attempt_failure.h). For operators; servers and simulators run such plans.
+ */
+FEDL_NODISCARD fedl_status fedl_plan_file_check(fedl_task_config *config, const char *path,
+                                                const fedl_plan_override *overrides,
+                                                size_t override_count, fedl_plan_error *error);
 /**
  * Parses the [data] lines of a received plan (fedl_plan.data): gives the same struct as the plan
  * file gave. data owns everything. Errors: ERR_FORMAT, ERR_RANGE, ERR_FULL, with error as above.

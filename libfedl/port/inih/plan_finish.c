@@ -6,6 +6,7 @@
  */
 #include "inih/plan_draft.h"
 #include "inih/select_count.h"
+#include "posix/plural.h"
 
 #include <string.h>
 
@@ -29,8 +30,9 @@ static void finish_model(plan_draft *draft)
         model->input_count = data->column_count;
     } else if (csv && model->input_count != data->column_count) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "model", "inputs"),
-                  "'inputs' in [model] is %u, but [data] has %u columns", model->input_count,
-                  data->column_count);
+                  "'inputs' in [model] is %u, but [data] has %u column%s", model->input_count,
+                  data->column_count, fedl_plural(data->column_count));
+        plan_suggest(draft, "model", "inputs", "%u", data->column_count);
     }
     if (!plan_given(draft, "model", "input_exp")) {
         model->input_exp = csv ? -5 : -7;
@@ -83,6 +85,8 @@ static void check_model(plan_draft *draft)
     if ((uint64_t)train->lr_q24 * train->prox_mu_q16 > 1ull << 40) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "train", "prox_mu"),
                   "lr · prox_mu in [train] is above 1");
+        const uint32_t mu_q16 = (uint32_t)((1ull << 40) / train->lr_q24);
+        plan_suggest(draft, "train", "prox_mu", "%u", mu_q16 >> 16);
     }
 }
 
@@ -93,7 +97,7 @@ static void finish_rounds(plan_draft *draft)
     default_u32(draft, "round", "min_reports", &round->reports_min,
                 (round->clients_goal + 1u) / 2u);
     default_u32(draft, "round", "select", &round->select_count,
-                fedl_select_count(round->clients_goal, draft->dropout_permille));
+                fedl_select_count(round->clients_goal, draft->config->dropout_permille));
     default_u32(draft, "round", "pool", &round->pool_min, round->select_count);
     default_u32(draft, "aggregation", "clients_max", &update->clients_max, round->clients_goal);
     default_u32(draft, "aggregation", "w_max", &update->w_max, update->w_unit == 0 ? 1 : 8);
@@ -109,6 +113,8 @@ static void check_not_below(plan_draft *draft, const char *name, uint32_t value,
         const uint32_t line = plan_line_of(draft, "round", name);
         plan_fail(draft, FEDL_ERR_RANGE, line != 0 ? line : plan_line_of(draft, "round", other),
                   "%s (%u) is below %s (%u)", name, value, other, other_value);
+        plan_suggest(draft, "round", name, "%u", other_value);
+        plan_suggest(draft, "round", other, "%u", value);
     }
 }
 
@@ -123,11 +129,14 @@ static void check_rounds(plan_draft *draft)
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "clients_max"),
                   "clients in [round] (%u) is above clients_max in [aggregation] (%u)",
                   round->clients_goal, draft->config->plan.update.clients_max);
+        plan_suggest(draft, "aggregation", "clients_max", "%u", round->clients_goal);
+        plan_suggest(draft, "round", "clients", "%u", draft->config->plan.update.clients_max);
     }
     if (experiment->client_count < round->clients_goal) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "experiment", "clients"),
                   "clients in [experiment] (%u) is below clients in [round] (%u)",
                   experiment->client_count, round->clients_goal);
+        plan_suggest(draft, "experiment", "clients", "%u", round->clients_goal);
     }
 }
 
@@ -148,6 +157,8 @@ static void check_update(plan_draft *draft)
                       "parameters; -14 and -13 always fit",
                       draft->weight_exp, draft->output_weight_exp,
                       fedl_model_parameter_count(&draft->config->plan.model));
+            plan_suggest(draft, "model", "weight_exp", "-14");
+            plan_suggest(draft, "model", "output_weight_exp", "-13");
         }
         return;
     }
@@ -156,8 +167,9 @@ static void check_update(plan_draft *draft)
         update.ring_bits = (uint8_t)(update.ring_bits + 8u);
     }
     plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "ring_bits"),
-              "clients_max · w_max = %u updates do not fit ring_bits = %u; %u would do",
-              update.clients_max * update.w_max, given, update.ring_bits);
+              "clients_max · w_max = %u updates do not fit ring_bits = %u",
+              update.clients_max * update.w_max, given);
+    plan_suggest(draft, "aggregation", "ring_bits", "%u", update.ring_bits);
 }
 
 static void check_experiment(plan_draft *draft)
@@ -217,6 +229,7 @@ void plan_finish(plan_draft *draft)
     plan_privacy_check(draft);
     check_update(draft);
     plan_protect_check(draft);
+    plan_works_check(draft);
     check_experiment(draft);
     if (draft->status == FEDL_OK) {
         write_data(draft);

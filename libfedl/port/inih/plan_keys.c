@@ -32,7 +32,7 @@ const plan_key plan_keys[] = {
     {"round", "rounds", PLAN_INT, "1", "1000000", "!", TASK(round.round_count), "Rounds until the task is complete."},
     {"round", "clients", PLAN_INT, "1", "65535", "!", TASK(round.clients_goal), "Reports that close a round."},
     {"round", "min_reports", PLAN_INT, "1", "65535", "=half of clients, rounded up; masked: at least min_cohort", TASK(round.reports_min), "Fewest reports that still make a new version when the deadline comes."},
-    {"round", "expected_dropout", PLAN_PERCENT, "0%", "90%", "0%", DRAFT(dropout_permille), "Share of the chosen devices that usually do not report; sets the default of select."},
+    {"round", "expected_dropout", PLAN_PERCENT, "0%", "90%", "0%", TASK(dropout_permille), "Share of the chosen devices that usually do not report; sets the default of select."},
     {"round", "select", PLAN_INT, "1", "1000000", "=as many that clients of them report in 999 of 1000 rounds, given expected_dropout", TASK(round.select_count), "Devices that are asked to train."},
     {"round", "pool", PLAN_INT, "1", "1000000", "=select", TASK(round.pool_min), "Devices that must have checked in before any are chosen."},
     {"round", "pool_timeout", PLAN_DURATION, "0", "7d", "30s", TASK(round.pool_timeout_ms), "Wait no longer than this for the pool once clients devices are there; 0 = for ever."},

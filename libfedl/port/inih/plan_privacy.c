@@ -10,10 +10,10 @@
 #include "secagg/params.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define SIGMA_MAX     256
+#define EPSILON_MAX   1000
 #define SIGMA_Q16_MIN (2u << 16) /* below, sums of discrete Gaussians are none */
 
 void plan_privacy_finish(plan_draft *draft)
@@ -74,15 +74,21 @@ static void check_ring(plan_draft *draft)
         if (ring_holds(plan, bits)) {
             plan_fail(draft, FEDL_ERR_RANGE, line,
                       "sums of %u clipped and noised updates do not fit ring_bits = %u in "
-                      "[aggregation]; %u would do",
-                      plan->update.clients_max, plan->update.ring_bits, bits);
+                      "[aggregation]",
+                      plan->update.clients_max, plan->update.ring_bits);
+            plan_suggest(draft, "aggregation", "ring_bits", "%u", bits);
             return;
         }
     }
     plan_fail(draft, FEDL_ERR_RANGE, line,
-              "sums of %u clipped and noised updates fit no ring_bits in [aggregation]: use a "
-              "larger update_exp",
+              "sums of %u clipped and noised updates fit no ring_bits in [aggregation]",
               plan->update.clients_max);
+    fedl_plan coarser = *plan;
+    while (coarser.update.update_exp < FEDL_UPDATE_EXP_MAX && !ring_holds(&coarser, 32)) {
+        coarser.update.update_exp++;
+    }
+    plan_suggest(draft, "aggregation", "update_exp", "%d", coarser.update.update_exp);
+    plan_suggest(draft, "aggregation", "clients_max", "%u", draft->config->round.clients_goal);
 }
 
 /* The noise with which all rounds would cost the budget, for an error's text: rounded up to a
@@ -118,26 +124,31 @@ static void check_budget(plan_draft *draft)
             fedli_colluding(plan->update.clients_max, plan->secagg.gamma_permille);
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "min_cohort"),
                   "min_cohort in [aggregation] (%u) leaves no noise but that of the %u of %u "
-                  "clients_max that may collude (gamma): use %u",
-                  plan->secagg.min_cohort, colluding, plan->update.clients_max, colluding + 2u);
+                  "clients_max that may collude (gamma)",
+                  plan->secagg.min_cohort, colluding, plan->update.clients_max);
+        plan_suggest(draft, "aggregation", "min_cohort", "%u", colluding + 2u);
+        plan_suggest(draft, "aggregation", "clients_max", "%u", draft->config->round.clients_goal);
         return;
     }
     const uint64_t affordable = plan->privacy.rho_budget / charge;
     if (affordable >= rounds) {
         return;
     }
-    char sigma[64] = "";
-    if (sigma_for(draft, charge) <= SIGMA_MAX) {
-        (void)snprintf(sigma, sizeof sigma, " or sigma = %.1f", sigma_for(draft, charge));
-    }
-    char fewer[48] = "";
-    if (affordable > 0) {
-        (void)snprintf(fewer, sizeof fewer, "rounds = %u, ", (uint32_t)affordable);
-    }
     plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "epsilon"),
-              "epsilon = %g in [privacy] pays for %u rounds, not %u: use %sepsilon = %.3f%s",
-              draft->epsilon, (uint32_t)affordable, rounds, fewer, epsilon_for(config, charge),
-              sigma);
+              "epsilon = %g in [privacy] pays for %u of %u rounds", draft->epsilon,
+              (uint32_t)affordable, rounds);
+    if (affordable > 0) {
+        plan_suggest(draft, "round", "rounds", "%u", (uint32_t)affordable);
+    }
+    if (sigma_for(draft, charge) <= SIGMA_MAX) {
+        plan_suggest(draft, "privacy", "sigma", "%.1f", sigma_for(draft, charge));
+    } else { /* on a coarser grid the same clip norm has fewer steps, and sigma counts for more */
+        const int32_t coarser = (int32_t)ceil(log2(sigma_for(draft, charge) / SIGMA_MAX));
+        plan_suggest(draft, "aggregation", "update_exp", "%d", plan->update.update_exp + coarser);
+    }
+    if (epsilon_for(config, charge) <= EPSILON_MAX) {
+        plan_suggest(draft, "privacy", "epsilon", "%.3f", epsilon_for(config, charge));
+    }
 }
 
 void plan_privacy_check(plan_draft *draft)
@@ -156,26 +167,37 @@ void plan_privacy_check(plan_draft *draft)
             plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "mode"),
                       "mode = distributed in [privacy] hides a device in the sum of all: it needs "
                       "mode = masked in [aggregation]");
+            plan_suggest(draft, "aggregation", "mode", "masked");
         }
         if (draft->sigma_q16 < SIGMA_Q16_MIN) {
             plan_fail(draft, FEDL_ERR_RANGE, sigma_line,
                       "sigma in [privacy] is below 2 steps, where noise of several devices does "
-                      "not add up: use sigma = 2 or a smaller update_exp");
+                      "not add up");
+            plan_suggest(draft, "privacy", "sigma", "2");
         }
     } else if (plan->privacy.rotate) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "rotate"),
-                  "rotate in [privacy] is for noise of the devices: use rotate = no");
+                  "rotate in [privacy] is for noise of the devices");
+        plan_suggest(draft, "privacy", "rotate", "no");
     }
     if (plan->update.w_unit != 0 || plan->update.w_max != 1) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "w_unit"),
-                  "with differential privacy all devices weigh the same: use w_unit = 0 and w_max "
-                  "= 1");
+                  "with differential privacy all devices weigh the same: w_unit = 0, w_max = 1");
+        if (plan->update.w_unit != 0) {
+            plan_suggest(draft, "aggregation", "w_unit", "0");
+        }
+        if (plan->update.w_max != 1) {
+            plan_suggest(draft, "aggregation", "w_max", "1");
+        }
     }
     const int32_t smallest = smallest_exp(plan->update.clip_q16);
     if (plan->update.update_exp < smallest) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "update_exp"),
-                  "clip in [aggregation] is more than 1048576 steps of 2^%d: use update_exp = %d",
-                  plan->update.update_exp, smallest);
+                  "clip in [aggregation] is more than 1048576 steps of 2^%d",
+                  plan->update.update_exp);
+        plan_suggest(draft, "aggregation", "update_exp", "%d", smallest);
+        plan_suggest(draft, "aggregation", "clip", "%u",
+                     (uint32_t)FEDL_PRIVACY_CLIP_STEPS_MAX >> -plan->update.update_exp);
     }
     check_ring(draft);
     check_budget(draft);

@@ -3,31 +3,12 @@
 
 #include "client/client_state.h"
 #include "planner/accountant.h"
-#include "planner/finder.h"
+#include "planner/attempt_failure.h"
+#include "planner/isolation.h"
 #include "secagg/item.h"
 #include "secagg/params.h"
 
-#include <math.h>
 #include <string.h>
-
-/* P[Binomial(n, p) > most] */
-static double binomial_above(uint32_t n, double p, uint32_t most)
-{
-    double sum = 0;
-    if (p <= 0) {
-        return 0;
-    }
-    for (uint32_t x = n; x > most; x--) { /* small terms first */
-        sum += exp(lgamma(n + 1.0) - lgamma(x + 1.0) - lgamma(n - x + 1.0) + x * log(p) +
-                   (n - x) * log1p(-p));
-    }
-    return sum < 1 ? sum : 1;
-}
-
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
 
 static void report_graph(fedl_plan_report *report, const fedl_secagg_config *secagg)
 {
@@ -37,40 +18,64 @@ static void report_graph(fedl_plan_report *report, const fedl_secagg_config *sec
                          secagg->trust) != FEDL_OK) {
         return; /* no accepted plan comes here */
     }
-    const uint32_t spare = n - report->cohort_min;
     report->complete = n <= FEDL_COMPLETE_GRAPH_MAX;
     report->k = params.k;
     report->t = params.t;
     report->colluding = fedli_colluding(n, secagg->gamma_permille);
-    report->vanish_design = n * secagg->delta_permille / 1000u;
-    if (report->complete) {
-        /* t of the others must answer, for the secrets of the answering ones too. */
-        report->vanish_max = smaller(params.k - params.t, spare);
-        report->failure = binomial_above(n, secagg->delta_permille / 1000.0, report->vanish_max);
-        return;
+    report->vanish_max = fedl_vanish_max(n, report->cohort_min, secagg);
+    report->failure = fedl_attempt_failure(n, report->cohort_min, secagg);
+    if (!report->complete) {
+        report->attack_bits = secagg->trust == FEDL_TRUST_ACTIVE ? 80 : 40;
     }
-    const fedl_finder_config config =
-        fedl_finder_config_default(n, secagg->gamma_permille, secagg->delta_permille);
-    report->attack_bits = secagg->trust == FEDL_TRUST_ACTIVE ? 80 : 40;
-    report->vanish_max = smaller(report->vanish_design, spare);
-    report->failure = report->vanish_max < report->vanish_design
-                          ? 1
-                          : fmin(1, exp(fedl_finder_log_failure(&config, params.k, params.t)));
+    report->opened_by_following = params.t;
+    report->opened_by_lying = secagg->trust == FEDL_TRUST_ACTIVE
+                                  ? 2 * params.t - params.k
+                                  : fedl_isolation_lying(n, params.k, params.t);
+}
+
+/* An item of so many bytes, read or written in pieces. */
+static void add_item(fedl_plan_step *step, uint64_t bytes)
+{
+    step->bytes += bytes;
+    step->message_count += (bytes + FEDL_PIECE_BYTES - 1) / FEDL_PIECE_BYTES;
+    step->small_message_count += (bytes + FEDL_PIECE_BYTES_MIN - 1) / FEDL_PIECE_BYTES_MIN;
+}
+
+/* What a device moves while step_timeout runs; the order is that of docs/protocol.md. */
+static void report_steps(fedl_plan_report *report, const fedl_secagg_config *secagg)
+{
+    const uint64_t k = report->k;
+    const uint64_t bitmap = fedli_bitmap_bytes(report->cohort);
+    const uint64_t roster = fedli_roster_bytes(report->cohort);
+    add_item(&report->shares_step, roster);
+    if (!report->complete) {
+        add_item(&report->shares_step, roster); /* a ring's place is known after a pass */
+    }
+    add_item(&report->shares_step, FEDLI_CERT_PAIR_BYTES * k);
+    add_item(&report->shares_step, fedli_shares_bytes(report->k));
+    add_item(&report->vector_step, bitmap + FEDLI_FORWARD_EACH_BYTES * k);
+    add_item(&report->vector_step, report->vector_bytes);
+    if (secagg->trust == FEDL_TRUST_ACTIVE) {
+        add_item(&report->confirm_step, bitmap);
+        add_item(&report->confirm_step, FEDLI_CONFIRM_TAG_BYTES * k);
+        add_item(&report->unmask_step, fedli_bitmap_bytes(report->k) + FEDLI_CONFIRM_TAG_BYTES * k);
+    } else {
+        add_item(&report->unmask_step, bitmap);
+    }
+    add_item(&report->unmask_step, FEDLI_SHARE_BYTES * k);
 }
 
 static void report_cost(fedl_plan_report *report, const fedl_secagg_config *secagg)
 {
-    const uint64_t n = report->cohort;
-    const uint64_t k = report->k;
     const bool active = secagg->trust == FEDL_TRUST_ACTIVE;
-    const uint64_t bitmap = fedli_bitmap_bytes(report->cohort);
-    const uint64_t roster = fedli_roster_bytes(report->cohort);
+    const uint64_t k = report->k;
+    report_steps(report, secagg);
     report->masking_up_bytes = FEDLI_READY_BYTES + fedli_shares_bytes(report->k) +
                                (active ? FEDLI_CONFIRM_TAG_BYTES * k : 0) + FEDLI_SHARE_BYTES * k;
-    report->masking_down_bytes =
-        roster * (n > FEDL_COMPLETE_GRAPH_MAX ? 2 : 1) + /* a ring's place is known after a pass */
-        FEDLI_CERT_PAIR_BYTES * k + bitmap + FEDLI_FORWARD_EACH_BYTES * k + bitmap +
-        (active ? fedli_bitmap_bytes(report->k) + FEDLI_CONFIRM_TAG_BYTES * k : 0);
+    report->masking_down_bytes = report->shares_step.bytes + report->vector_step.bytes +
+                                 report->confirm_step.bytes + report->unmask_step.bytes +
+                                 FEDLI_READY_BYTES - report->vector_bytes -
+                                 report->masking_up_bytes;
     report->agreement_count = report->k;
     report->signature_count = 2 * report->k;
     report->mask_bytes = (k + 1) * report->vector_bytes;

@@ -11,6 +11,16 @@
 
 #include <stdbool.h>
 
+#define FEDL_PIECE_BYTES     16384u /* of a transfer: what fedl-client takes unless told otherwise */
+#define FEDL_PIECE_BYTES_MIN 256u   /* the smallest that a device may ask for */
+
+/* What one device moves in one step of a masked round, up and down. Each step has step_timeout. */
+typedef struct fedl_plan_step {
+    uint64_t bytes;
+    uint64_t message_count;       /* in pieces of FEDL_PIECE_BYTES */
+    uint64_t small_message_count; /* in pieces of FEDL_PIECE_BYTES_MIN */
+} fedl_plan_step;
+
 typedef struct fedl_plan_report {
     uint32_t parameter_count;
     uint32_t cohort;     /* n: devices in a round when all goes well */
@@ -24,23 +34,26 @@ typedef struct fedl_plan_report {
     bool complete; /* everyone with everyone; else a ring of k neighbours */
     uint32_t k;
     uint32_t t;
-    uint32_t colluding;     /* of the cohort */
-    uint32_t vanish_max;    /* of the cohort, after READY; a ring stands this many but with
-                               `failure` */
-    uint32_t vanish_design; /* step_dropout of the cohort */
-    /* Complete: P[more than vanish_max vanish], each with step_dropout on its own. Ring: bound on
-     * P[a device has too few neighbours left] when vanish_design vanish. */
-    double failure;
+    uint32_t colluding;   /* of the cohort */
+    uint32_t vanish_max;  /* of the cohort, after READY: see planner/attempt_failure.h */
+    double failure;       /* bound on P[an attempt fails because devices vanish] */
     uint32_t attack_bits; /* ring: 40 or 80; complete: 0, no chance is involved */
+    /* Colluding neighbours of one device with which the server opens its vector. */
+    uint32_t opened_by_following; /* the server follows the protocol */
+    uint32_t opened_by_lying;     /* it lies; curious: 0 = it needs nobody */
 
     /* One device, one round without retries; without envelopes (1 %) and manifest. */
     uint64_t model_bytes;      /* down */
     uint64_t vector_bytes;     /* up */
     uint64_t masking_up_bytes; /* READY, SHARES, CONFIRM, UNMASK */
     uint64_t masking_down_bytes;
-    uint32_t agreement_count; /* X25519 per epoch_rounds rounds */
-    uint32_t signature_count; /* Ed25519 checks per epoch_rounds rounds */
-    uint64_t mask_bytes;      /* keystream per round */
+    fedl_plan_step shares_step;  /* roster, certificates, shares */
+    fedl_plan_step vector_step;  /* forwarded shares, the masked vector */
+    fedl_plan_step confirm_step; /* active: survivors, confirmation */
+    fedl_plan_step unmask_step;  /* confirmations or survivors, shares for unmasking */
+    uint32_t agreement_count;    /* X25519 per epoch_rounds rounds */
+    uint32_t signature_count;    /* Ed25519 checks per epoch_rounds rounds */
+    uint64_t mask_bytes;         /* keystream per round */
 
     /* What a device whose owner set nothing says to the plan; NONE: it takes part. */
     fedl_refusal usual_refusal;
