@@ -84,6 +84,13 @@ static void run(uv_work_t *work)
                                        fedl_bytes_of(q->request, q->request_size));
 }
 
+static const char *failure_text(fedl_status status)
+{
+    return status == FEDL_ERR_AUTH ? "it is not the helper of helper_cert, or has a grant for "
+                                     "another server"
+                                   : fedl_status_text(status);
+}
+
 static void done(uv_work_t *work, int code)
 {
     question *q = work->data;
@@ -95,9 +102,9 @@ static void done(uv_work_t *work, int code)
         fedl_log_begin(&line, &host->log, FEDL_LEVEL_WARN, "helper.failed");
         fedl_log_u64(&line, "task", q->task_id);
         fedl_log_u64(&line, "round", q->round);
-        fedl_log_str(&line, "text", fedl_status_text(q->status));
+        fedl_log_str(&line, "text", failure_text(q->status));
         fedl_log_end(&line, "the helper at %s: %s; it is asked again", host->config.helper_url,
-                     fedl_status_text(q->status));
+                     failure_text(q->status));
     }
     if (!host->broken && !host->stopping) {
         fedl_event event = {.kind = FEDL_EVENT_HELPER, .ticket = q->ticket, .status = q->status};

@@ -130,10 +130,14 @@ static int command_sign(const arguments *args)
     if (status != FEDL_OK) {
         return fail(fedl_helper_exit_of(status), text);
     }
-    (void)printf("wrote %s\nnext: on the helper:  fedl-server helper accept --home DIR --grant %s\n"
-                 "      on the server, in fedl.ini under [server]:  helper_url = tcp://…, "
-                 "helper_cert = %s\n",
-                 args->grant, args->grant, args->grant);
+    char *whole = realpath(args->grant, NULL); /* the server may run in another folder */
+    (void)printf("wrote %s\n"
+                 "next, on the helper:  fedl-server helper accept --home DIR --grant FILE\n"
+                 "      on the server, in fedl.ini under [server], then restart it:\n"
+                 "        helper_url = tcp://HELPER:7071\n"
+                 "        helper_cert = %s\n",
+                 args->grant, whole == NULL ? args->grant : whole);
+    free(whole);
     return 0;
 }
 
@@ -146,7 +150,7 @@ static int command_accept(const arguments *args)
         return fail(fedl_helper_exit_of(status), text);
     }
     (void)printf("this helper now serves the fleet of that grant\n"
-                 "next: fedl-server helper run --home %s --listen tcp://0.0.0.0:7071\n",
+                 "next: fedl-server helper run --home %s\n",
                  args->home);
     return 0;
 }

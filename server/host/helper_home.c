@@ -40,9 +40,9 @@ static bool is_there(const char *path)
     return stat(path, &info) == 0;
 }
 
-/* A file of exactly size bytes that begins with magic. */
-static fedl_status read_fixed(uint8_t *out, size_t size, const char *magic, const char *path,
-                              char *text)
+/* A file of exactly size bytes that begins with magic; what: its name for people. */
+static fedl_status read_fixed(uint8_t *out, size_t size, const char *magic, const char *what,
+                              const char *path, char *text)
 {
     uint8_t *data = NULL;
     size_t found = 0;
@@ -52,7 +52,8 @@ static fedl_status read_fixed(uint8_t *out, size_t size, const char *magic, cons
     }
     if (status == FEDL_ERR_FULL || found != size || memcmp(data, magic, 8) != 0) {
         free(data);
-        return say(text, FEDL_ERR_FORMAT, path, "not the file that belongs here");
+        (void)snprintf(text, FEDL_HOME_TEXT_BYTES, "%.400s: not %s", path, what);
+        return FEDL_ERR_FORMAT;
     }
     memcpy(out, data, size);
     fedli_wipe(data, found);
@@ -64,7 +65,10 @@ static fedl_status write_file(const char *path, const uint8_t *bytes, size_t siz
                               char *text)
 {
     const fedl_status status = fedl_file_replace(path, fedl_bytes_of(bytes, size), mode);
-    return status == FEDL_OK ? FEDL_OK : say(text, status, path, fedl_status_text(status));
+    return status == FEDL_OK ? FEDL_OK
+                             : say(text, status, path,
+                                   status == FEDL_ERR_NOT_FOUND ? "its folder does not exist"
+                                                                : fedl_status_text(status));
 }
 
 fedl_status fedl_helper_home_create(const char *path, const fedl_crypto *crypto,
@@ -102,10 +106,19 @@ fedl_status fedl_helper_home_key(uint8_t secret[32], const char *path, const fed
     char file[PATH_BYTES];
     struct stat info;
     join(file, path, "helper.key");
+    if (stat(file, &info) != 0 && errno == ENOENT) {
+        (void)snprintf(
+            text, FEDL_HOME_TEXT_BYTES,
+            "there is no helper in %.300s; make one with: fedl-server helper init --home "
+            "%.300s",
+            path, path);
+        return FEDL_ERR_NOT_FOUND;
+    }
     if (stat(file, &info) == 0 && (info.st_mode & 077u) != 0) {
         return say(text, FEDL_ERR_POLICY, file, "others may read this key; chmod 600 it");
     }
-    const fedl_status status = read_fixed(key, sizeof key, key_magic, file, text);
+    const fedl_status status =
+        read_fixed(key, sizeof key, key_magic, "the key of a helper", file, text);
     if (status != FEDL_OK) {
         return status;
     }
@@ -126,7 +139,8 @@ fedl_status fedl_helper_sign(const fedl_server_identity *identity, const fedl_cr
     uint8_t grant[FEDL_HELPER_GRANT_BYTES];
     fedl_cert cert = {.role = FEDL_CERT_HELPER, .subject_id = 0, .serial = 1};
     const fedl_status status =
-        read_fixed(request, sizeof request, request_magic, request_path, text);
+        read_fixed(request, sizeof request, request_magic, "a request of fedl-server helper init",
+                   request_path, text);
     if (status != FEDL_OK) {
         return status;
     }
@@ -146,7 +160,8 @@ fedl_status fedl_helper_grant_read(fedl_helper_grant *grant, const fedl_crypto *
     uint8_t bytes[FEDL_HELPER_GRANT_BYTES];
     fedl_helper_grant found;
     fedl_cert server;
-    fedl_status status = read_fixed(bytes, sizeof bytes, grant_magic, path, text);
+    fedl_status status = read_fixed(bytes, sizeof bytes, grant_magic,
+                                    "a grant of fedl-server helper sign", path, text);
     if (status != FEDL_OK) {
         return status;
     }
@@ -283,6 +298,7 @@ fedl_status fedl_helper_home_revoked(uint32_t **ids, uint32_t *count, const char
     uint8_t *data = NULL;
     size_t size = 0;
     uint32_t found = 0;
+    uint32_t line = 1;
     join(file, path, "revoked");
     *ids = NULL;
     *count = 0;
@@ -304,12 +320,16 @@ fedl_status fedl_helper_home_revoked(uint32_t **ids, uint32_t *count, const char
             break;
         }
         list[found++] = (uint32_t)id;
+        line++;
         at = *end == '\0' ? end : end + 1;
     }
     free(data);
     if (status != FEDL_OK) {
         free(list);
-        return say(text, status, file, "one device id a line, and nothing else");
+        (void)snprintf(text, FEDL_HOME_TEXT_BYTES,
+                       "%.400s, line %u: one device id a line, and nothing else", file,
+                       (unsigned)line);
+        return status;
     }
     *ids = list;
     *count = found;

@@ -4,12 +4,11 @@
  * round, and the server waits. Seeds and sum of a question are spread over all CPUs, by threads
  * that live as long as the work. Durable before visible: the list of answered rounds is replaced on
  * disk before a sum is made.
- *
- * Rejected: threads that wait for the next question (they would sleep for minutes to save 0.1 ms).
  */
 #include "host/helper_process.h"
 #include "host/compute_pool.h"
 #include "host/helper_home.h"
+#include "host/helper_threads.h"
 #include "host/helper_wire.h"
 
 #include "base/secret.h"
@@ -18,7 +17,6 @@
 #include "sodium/crypto_sodium.h"
 #include "store/crash_point.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,41 +53,6 @@ static bool keep(void *context, fedl_bytes state)
     }
     fedl_crash_at_host(FEDL_CRASH_HELPER_AFTER_KEEP);
     return true;
-}
-
-typedef struct worker {
-    fedl_helper_work work;
-    void *job;
-    uint32_t part;
-    uint32_t parts;
-    bool started;
-    pthread_t thread;
-} worker;
-
-static void *worker_main(void *context)
-{
-    const worker *w = context;
-    w->work(w->job, w->part, w->parts);
-    return NULL;
-}
-
-static void spread(void *context, fedl_helper_work work, void *job, uint32_t parts)
-{
-    worker workers[FEDL_HELPER_PARTS_MAX];
-    (void)context;
-    for (uint32_t i = 1; i < parts; i++) {
-        workers[i] = (worker){.work = work, .job = job, .part = i, .parts = parts};
-        workers[i].started =
-            pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) == 0;
-    }
-    work(job, 0, parts);
-    for (uint32_t i = 1; i < parts; i++) {
-        if (workers[i].started) {
-            (void)pthread_join(workers[i].thread, NULL);
-        } else { /* no more threads: done here */
-            work(job, i, parts);
-        }
-    }
 }
 
 /* ---- serving ---- */
@@ -157,7 +120,7 @@ static fedl_status load(process *p, fedl_helper_door_config *door, uint32_t **re
                               .min_cohort = options->min_cohort,
                               .context = p,
                               .keep = keep,
-                              .spread = spread,
+                              .spread = fedl_helper_spread,
                               .parts = fedl_compute_parts(0)};
     fedl_status status = fedl_helper_home_key(cfg.noise_secret, home, cfg.crypto, text);
     if (status == FEDL_OK) {
@@ -192,8 +155,17 @@ static void serve_until_stopped(process *p, fedl_helper_door *door,
                  fedl_helper_door_url(door), options->home, (unsigned)options->min_cohort,
                  (unsigned)revoked_count, (unsigned)p->helper.count);
     (void)fflush(stdout);
+    uint64_t told = 0;
     while (stopped == 0) {
         fedl_helper_door_turn(door, TURN_MS, serve, p);
+        const uint64_t strangers = fedl_helper_door_strangers(door);
+        if (strangers > 2u * told) { /* the 1st, 3rd, 7th …: nobody can fill a disk with lines */
+            (void)printf("refused %llu handshakes: not the server of " FEDL_HELPER_GRANT_FILE
+                         ", or for another helper\n",
+                         (unsigned long long)strangers);
+            (void)fflush(stdout);
+            told = strangers;
+        }
     }
     (void)printf("stopped\n");
 }

@@ -25,6 +25,7 @@ struct fedl_helper_door {
     char url[160];
     door_session sessions[FEDL_HELPER_SESSIONS_MAX];
     uint32_t next;
+    uint64_t strangers;
 };
 
 /* ---- opening and closing ---- */
@@ -65,12 +66,20 @@ fedl_status fedl_helper_door_open(fedl_helper_door **door, const fedl_helper_doo
     d->cfg = *cfg;
     const int code = start(d, url);
     if (code != 0) {
-        (void)snprintf(text, 256, "cannot listen at %.100s: %.60s", url, nng_strerror(code));
+        (void)snprintf(text, 256, "cannot listen at %.100s: %.40s; %s", url, nng_strerror(code),
+                       code == NNG_EADDRINUSE
+                           ? "another program listens there: stop it or give another --listen"
+                           : "give an address of this machine, as in --listen tcp://0.0.0.0:7071");
         fedl_helper_door_close(d);
         return code == NNG_EADDRINUSE ? FEDL_ERR_BUSY : FEDL_ERR_IO;
     }
     *door = d;
     return FEDL_OK;
+}
+
+uint64_t fedl_helper_door_strangers(const fedl_helper_door *door)
+{
+    return door->strangers;
 }
 
 const char *fedl_helper_door_url(const fedl_helper_door *door)
@@ -190,6 +199,7 @@ void fedl_helper_door_turn(fedl_helper_door *door, uint32_t wait_ms, fedl_helper
         if (known) {
             (void)nng_msg_append(message, hello, sizeof hello);
         }
+        door->strangers += known ? 0 : 1u;
     } else if (bytes.size > 0 && bytes.data[0] == FEDL_HELPER_KIND_RECORDS) {
         exchange(door, message, bytes, serve, context);
     } else {

@@ -55,6 +55,8 @@ FEDL_NODISCARD fedl_status fedl_helper_door_open(fedl_helper_door **door,
                                                  const char *url, char text[256]);
 /** The address that was bound; ports of 0 are replaced. */
 const char *fedl_helper_door_url(const fedl_helper_door *door);
+/** Handshakes refused so far: of somebody who is not the server, or wants another helper. */
+uint64_t fedl_helper_door_strangers(const fedl_helper_door *door);
 /** Waits up to wait_ms for a message and answers it; strangers get an empty reply. */
 void fedl_helper_door_turn(fedl_helper_door *door, uint32_t wait_ms, fedl_helper_door_serve serve,
                            void *context);

@@ -9,6 +9,7 @@
  */
 #include "host/server_host.h"
 #include "base/secret.h"
+#include "host/helper_wire.h"
 #include "host/host_state.h"
 #include "host/sd_notify.h"
 #include "posix/host_clock.h"
@@ -291,18 +292,21 @@ static fedl_exit open_loop(fedl_host *host, char *text)
 static void say_ready(fedl_host *host)
 {
     fedl_log_line line;
+    const char *helper = host->helper == NULL ? "" : host->helper->url;
     fedl_log_begin(&line, &host->log, FEDL_LEVEL_INFO, "server.ready");
     fedl_log_str(&line, "version", FEDL_VERSION_TEXT);
     fedl_log_str(&line, "listen", fedl_transport_url(host->transport));
     fedl_log_str(&line, "home", host->home.path);
     fedl_log_u64(&line, "devices", fedl_coord_device_count(&host->coord));
     fedl_log_u64(&line, "tasks", fedl_coord_task_count(&host->coord));
-    fedl_log_end(&line, "ready at %s · home %s · %u device%s · %u task%s",
+    fedl_log_str(&line, "helper", helper);
+    fedl_log_end(&line, "ready at %s · home %s · %u device%s · %u task%s%s%s",
                  fedl_transport_url(host->transport), host->home.path,
                  (unsigned)fedl_coord_device_count(&host->coord),
                  fedl_plural(fedl_coord_device_count(&host->coord)),
                  (unsigned)fedl_coord_task_count(&host->coord),
-                 fedl_plural(fedl_coord_task_count(&host->coord)));
+                 fedl_plural(fedl_coord_task_count(&host->coord)),
+                 helper[0] == '\0' ? "" : " · helper at ", helper);
     (void)fedl_sd_notify("READY=1");
 }
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void world_masked(world *w, uint32_t peers, fedl_server_trust trust, uint8_t ring_bits)
+static void begin_world(world *w, uint32_t peers, fedl_aggregation aggregation,
+                        fedl_server_trust trust, uint8_t ring_bits)
 {
     static const uint32_t ids[WORLD_PEERS_MAX] = {3, 5, 11, 13, 17, 19, 23, 29};
     world_group *g = calloc(1, sizeof *g);
@@ -14,7 +15,7 @@ void world_masked(world *w, uint32_t peers, fedl_server_trust trust, uint8_t rin
     assert_non_null(g);
     assert_true(peers <= WORLD_PEERS_MAX);
     w->group = g;
-    plan->aggregation = FEDL_AGGREGATION_MASKED;
+    plan->aggregation = aggregation;
     plan->update.clients_max = peers + 1u;
     plan->update.ring_bits = ring_bits;
     plan->update.update_exp = ring_bits == 8 ? -6 : plan->update.update_exp;
@@ -25,7 +26,9 @@ void world_masked(world *w, uint32_t peers, fedl_server_trust trust, uint8_t rin
                                         .step_ms = 10000,
                                         .epoch_rounds = 4};
     fedl_site_policy_default(&g->policy);
+    g->policy.min_aggregation = aggregation;
     w->cfg.policy = g->policy;
+    world_helper_make(w);
     fedl_cert own;
     assert_int_equal(fedl_cert_open(&own, w->crypto,
                                     fedl_bytes_of(w->cfg.identity.cert, FEDLI_CERT_BYTES),
@@ -51,6 +54,16 @@ void world_masked(world *w, uint32_t peers, fedl_server_trust trust, uint8_t rin
     world_group_begin(w);
 }
 
+void world_masked(world *w, uint32_t peers, fedl_server_trust trust, uint8_t ring_bits)
+{
+    begin_world(w, peers, FEDL_AGGREGATION_MASKED, trust, ring_bits);
+}
+
+void world_helped(world *w, uint32_t peers, uint8_t ring_bits)
+{
+    begin_world(w, peers, FEDL_AGGREGATION_HELPER, FEDL_TRUST_CURIOUS, ring_bits);
+}
+
 void world_group_begin(world *w)
 {
     world_group *g = w->group;
@@ -67,6 +80,7 @@ void world_group_begin(world *w)
     memcpy(setup->attempt.model_digest, s->manifest.digest, 32);
     memcpy(setup->attempt.plan_digest, s->manifest.plan_digest, 32);
     setup->ca_public = s->ca_public;
+    setup->helper_cert = g->helper_cert;
     setup->utc_s = w->utc_s;
     setup->cohort_goal = g->peer_count + 1u;
     setup->cohort_min = s->plan.secagg.min_cohort;
@@ -112,6 +126,7 @@ static void serve(world *w)
         fedl_group_export(&g->group, g->exported);
         fedl_group_committed(&g->group, w->now_ns);
     }
+    world_helper_serve(w);
     if (fedl_group_phase_of(&g->group) == FEDL_GROUP_READY && g->sum_size == 0) {
         uint32_t count = 0;
         const fedli_mask_key *keys = fedl_group_keys(&g->group, &count);
@@ -283,6 +298,8 @@ void world_group_upload(world *w, const fedl_message_upload *u, fedl_message *re
             fedl_group_vector_add(&g->group, w->now_ns, WORLD_DEVICE_ID);
             world_group_pump(w);
         }
+        w->server.reported =
+            w->server.reported || w->server.plan.aggregation == FEDL_AGGREGATION_HELPER;
         reply->u.accepted.next_offset = size;
         reply->u.accepted.complete = true;
     }
@@ -302,6 +319,7 @@ void world_group_destroy(world *w)
         return;
     }
     fedl_group_end(&g->group);
+    world_helper_destroy(w);
     for (uint32_t i = 0; i < g->peer_count; i++) {
         fedli_party_end(&g->peers[i].party);
         free(g->peers[i].block);

@@ -10,6 +10,7 @@
 #include "agg/accum.h"
 #include "coord/group.h"
 #include "device_world.h"
+#include "helper/helper_machine.h"
 
 #define WORLD_PEERS_MAX 8u
 
@@ -17,6 +18,7 @@ typedef struct world_peer {
     uint32_t id;
     uint8_t id_secret[64];
     uint8_t id_public[32];
+    uint8_t noise_secret[32];
     uint8_t noise_public[32];
     uint8_t cert[FEDLI_CERT_BYTES];
     fedli_epoch_key epoch;
@@ -36,8 +38,14 @@ typedef struct world_group {
     void *block;
     fedl_group_setup setup;
     bool restarted; /* the group was imported */
-    bool insist;    /* offers the attempt whether it makes sense or not */
-    bool hurry;     /* peers don't wait with UNMASK until the device has given its own */
+    /* aggregation = helper: device_helper.c */
+    fedl_helper *helper;
+    uint8_t helper_secret[32];
+    uint8_t helper_cert[FEDLI_CERT_BYTES];
+    uint32_t helper_asked;
+    fedl_helper_answer helper_answer; /* the last one */
+    bool insist;                      /* offers the attempt whether it makes sense or not */
+    bool hurry; /* peers don't wait with UNMASK until the device has given its own */
     uint32_t peer_count;
     world_peer peers[WORLD_PEERS_MAX];
     fedl_site_policy policy; /* of the peers */
@@ -64,6 +72,23 @@ typedef struct world_group {
 /** Makes the plan masked (min_cohort 5, γ 100 ‰, δ 100 ‰) with peers other devices, signs it, sets
  * the default policy on the device, restarts it, and opens round 1. */
 void world_masked(world *w, uint32_t peers, fedl_server_trust trust, uint8_t ring_bits);
+/** The same with a helper: curious server, everybody's policy allows it. */
+void world_helped(world *w, uint32_t peers, uint8_t ring_bits);
+/** Makes the helper, its key and its certificate. */
+void world_helper_make(world *w);
+/** Answers the group's question, if it has one: the helper's sum goes to sum. */
+void world_helper_serve(world *w);
+/** A certificate of the fleet's CA for the helper's key, in this role, or by another CA. */
+void world_helper_certify(world *w, uint8_t out[FEDLI_CERT_BYTES], fedl_cert_role role,
+                          const uint8_t ca_secret[64], uint64_t not_after_s);
+void world_helper_destroy(world *w);
+/** A world of six with a helper, 16 bits. */
+world *helped_world(uint32_t chunk_bytes);
+/** The same in attempt 2, where one of the others puts its seed and never uploads: the vectors are
+ * never all there. */
+world *open_world(uint32_t chunk_bytes);
+/** Lets time pass until the gathering ends and the helper has been asked. */
+void wait_for_the_helper(world *w);
 /** Begins the group and the parties of the server's (round, attempt). */
 void world_group_begin(world *w);
 /** The next attempt of the round: what the server does when one has failed. */

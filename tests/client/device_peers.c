@@ -20,8 +20,8 @@ void world_peer_make(world *w, world_peer *peer, uint32_t id)
     peer->id = id;
     fill(seed, sizeof seed, 1000u + id);
     w->crypto->sign_keypair(peer->id_public, peer->id_secret, seed);
-    fill(seed, sizeof seed, 2000u + id);
-    w->crypto->x25519_public(peer->noise_public, seed);
+    fill(peer->noise_secret, sizeof peer->noise_secret, 2000u + id);
+    w->crypto->x25519_public(peer->noise_public, peer->noise_secret);
     fedl_cert cert = {.role = FEDL_CERT_DEVICE, .subject_id = id, .serial = 1};
     memcpy(cert.fleet_id, w->server.fleet_id, 16);
     memcpy(cert.id_public, peer->id_public, 32);
@@ -45,6 +45,8 @@ void world_peer_begin(world *w, world_peer *peer)
     peer->setup.device_id = peer->id;
     peer->setup.ca_public = w->server.ca_public;
     peer->setup.device_cert = peer->cert;
+    peer->setup.id_secret = peer->id_secret;
+    peer->setup.noise_secret = peer->noise_secret;
     peer->setup.utc_s = w->utc_s;
     fill(peer->setup.secret, 32, 64u * w->server.round + 8u * w->server.attempt + peer->id);
     if (!fedli_epoch_key_good(&peer->epoch, peer->id, WORLD_TASK_ID, w->server.round)) {

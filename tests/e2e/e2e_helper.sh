@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Helper rounds with real processes: server, helper, five clients. The model is that of plain rounds,
-# bit for bit; a helper that is killed in between is asked again when it is back, and remembers what
-# it has answered.
+# bit for bit; a helper that is killed in between, also just before and just after it has made an answer
+# durable, is asked again when it is back, and remembers what it has answered.
 . "${SOURCE:?}/tests/e2e/lib.sh"
 
-start_helper() {
+start_helper() { # [CRASH POINT]
   : >"$box/helper.log.now"
-  "$BIN/fedl-server" helper run --home "$box/helper" --listen "$helper_url" >"$box/helper.log.now" 2>&1 &
+  FEDL_CRASH=${1:-} "$BIN/fedl-server" helper run --home "$box/helper" --listen "$helper_url" >"$box/helper.log.now" 2>&1 &
   helper=$!
   clients="$clients $helper" # killed at the end
   tail --pid="$helper" -n +1 -f "$box/helper.log.now" 2>/dev/null | grep -q -m 1 ready || fail "the helper did not start"
@@ -35,7 +35,11 @@ helper_url=tcp://127.0.0.1:$(free_port)
 "$BIN/fedl-server" helper accept --home "$box/helper" --grant "$box/grant" >"$box/accept.log" 2>&1 || fail "helper accept"
 ! "$BIN/fedl-server" helper accept --home "$box/helper" --grant "$box/grant" >>"$box/accept.log" 2>&1 || fail "accepted twice"
 sed -i "s|^\[server\]|[server]\nhelper_url = $helper_url\nhelper_cert = $box/grant|" "$box/server/fedl.ini"
-start_helper
+start_helper helper.before-keep:3 # killed when it is asked about round 3
+# Nobody else can run this helper, not even at another address: it could answer a round twice.
+code=0
+"$BIN/fedl-server" helper run --home "$box/helper" --listen tcp://127.0.0.1:0 >"$box/second.log" 2>&1 || code=$?
+[ "$code" -eq 9 ] || fail "a second process for one helper ended with $code"
 start_server || fail "the server did not start"
 for i in 1 2 3 4 5; do
   join_client $i
@@ -43,11 +47,21 @@ for i in 1 2 3 4 5; do
 done
 fedl task add "$box/plan.ini" >"$box/add.log" 2>&1 || fail "task add"
 
-tail --pid="$helper" -n +1 -f "$box/helper.log.now" 2>/dev/null | grep -q -m 1 "round 2 .* answered" || fail "no second round"
-kill -9 "$helper"
+wait_for_helper() { # TEXT in its log
+  tail --pid="$helper" -n +1 -f "$box/helper.log.now" 2>/dev/null | grep -q -m 1 "$1" || fail "the helper never says: $1"
+}
+helper_dies() { # at the armed point
+  wait "$helper" 2>/dev/null && fail "the helper ended by itself"
+  cat "$box/helper.log.now" >>"$box/helper.log"
+}
+helper_dies
 tail --pid="$server" -n +1 -f "$box/server.log.now" 2>/dev/null | grep -q -m 1 "asked again" || fail "nobody missed the helper"
-cp "$box/helper.log.now" "$box/helper-first.log"
+before=$(cksum <"$box/helper/answered")
+start_helper helper.after-keep
+helper_dies
+[ "$(cksum <"$box/helper/answered")" != "$before" ] || fail "the round was not durable"
 start_helper
+wait_for_helper "round 3 .* answered again" # the same question, in the same words
 
 fedl --json task watch >"$box/watch"
 grep -q '"state": *"complete"' "$box/watch" || fail "the task did not complete"
@@ -55,4 +69,9 @@ check_database 6 5
 [ "$(newest_digest)" = "$plain" ] || fail "helper rounds made $(newest_digest), plain ones $plain"
 grep -q "round 6 .* 5 devices .* answered" "$box/helper.log.now" || fail "the helper has not answered round 6"
 [ "$(sql "SELECT count(*) FROM audit WHERE what = 'group-commit'")" -eq 6 ] || fail "sums without a commit point"
+# The answer to round 3 was durable when it died again: five answers are new, that one is given again.
+cat "$box/helper.log.now" >>"$box/helper.log"
+[ "$(grep -c 'devices · answered$' "$box/helper.log")" -eq 5 ] || fail "not one new answer per round"
+kill -INT "$helper"
+wait "$helper" || fail "Ctrl-C: $?"
 echo "digest $plain, plain and with a helper that was killed"

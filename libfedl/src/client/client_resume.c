@@ -125,7 +125,7 @@ static fedl_status take_task(fedli_client_state *c, const fedli_saved *s)
     }
     fedl_digest(c->crypto, digest, s->plan.data, s->plan.size);
     if (memcmp(digest, task.manifest.plan_digest, sizeof digest) != 0 ||
-        task.plan.aggregation != FEDL_AGGREGATION_MASKED || !c->cfg.identity.has_cert) {
+        task.plan.aggregation == FEDL_AGGREGATION_PLAIN || !c->cfg.identity.has_cert) {
         return FEDL_ERR_CORRUPT;
     }
     if (fedli_policy_check(&c->cfg.policy, &task.plan) != FEDL_REFUSAL_NONE) {
@@ -140,6 +140,9 @@ static fedl_status take_epoch(fedli_client_state *c, const fedli_saved *s)
     const fedl_identity *identity = &c->cfg.identity;
     fedli_epoch_key *epoch = &c->group.epoch;
     fedl_cert own;
+    if (c->task.plan.aggregation == FEDL_AGGREGATION_HELPER) {
+        return FEDL_OK; /* no pairs, no key */
+    }
     fedl_status status =
         fedl_cert_open(&own, c->crypto, fedl_bytes_of(identity->cert, sizeof identity->cert),
                        identity->ca_public, 0);
