@@ -82,7 +82,12 @@ static void measure(row *r, const fedl_crypto *crypto, uint32_t units, uint32_t 
                                        .layer_count = 1,
                                        .layers = {{FEDL_LAYER_DENSE, units, -13}}};
     cfg.plan.train = (fedl_train_config){1, 1, FEDL_LR_ONE_Q24 / 100u, 0};
-    cfg.plan.update = (fedl_update_config){1u << 16, -12, 16, clients, 1, 1, false, 0};
+    cfg.plan.update = (fedl_update_config){.clip_q16 = 1u << 16,
+                                           .update_exp = -12,
+                                           .ring_bits = 16,
+                                           .clients_max = clients,
+                                           .w_unit = 1,
+                                           .w_max = 1};
     cfg.plan.aggregation = FEDL_AGGREGATION_PLAIN;
     cfg.plan.privacy.mode = FEDL_PRIVACY_NONE;
     cfg.plan.run_seed = 7;

@@ -118,11 +118,18 @@ static void words_of_privacy(const fedl_task_config *config, const fedl_plan_rep
         break;
     case FEDL_PRIVACY_CENTRAL:
         line("privacy", "the server adds noise: models are private, the server is trusted");
+        line("", "one device moves a sum by at most %.4g steps (L2), noise %.4g steps a coordinate",
+             ldexp(config->plan.update.clip_q16, -16 - config->plan.update.update_exp),
+             sqrt(config->plan.privacy.sigma2_q8 / 256.0));
         break;
     }
     line("", "epsilon %.3g a round, %.3g in %u round%s at delta %g", r->epsilon_round,
          r->epsilon_task, config->round.round_count, fedl_plural(config->round.round_count),
          config->privacy_delta);
+    if (config->plan.privacy.mode == FEDL_PRIVACY_CENTRAL) {
+        line("", "the budget pays for %u round%s", r->budget_rounds, fedl_plural(r->budget_rounds));
+        return;
+    }
     line("", "the budget pays for %u attempt%s of rounds", r->budget_rounds,
          fedl_plural(r->budget_rounds));
 }

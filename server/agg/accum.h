@@ -64,8 +64,9 @@ FEDL_NODISCARD fedl_status fedl_accum_export(const fedl_accum *accum, uint8_t *o
  */
 void fedl_accum_unrotate(fedl_accum *accum, uint32_t seed);
 /**
- * Adds discrete Gaussian noise of variance sigma2_q8 (grid steps², Q8; 1 … FEDL_SIGMA2_Q8_MAX) to
- * every word, cut to the ring: central privacy. key is secret and used once.
+ * Adds discrete Gaussian noise of variance sigma2_q8 (grid steps², Q8; as sum_sigma2_q8 of the
+ * update's configuration) to every word, cut to the ring: central privacy. key is secret and used
+ * once.
  */
 void fedl_accum_noise(fedl_accum *accum, uint32_t sigma2_q8, fedl_keystream_fn stream,
                       const uint8_t key[32]);

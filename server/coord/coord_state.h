@@ -264,6 +264,12 @@ fedli_member *fedli_task_member(fedli_task *t, uint32_t device_id);
 /* ---- task_check.c ---- */
 /** What a sum of this plan costs in privacy, as the server reckons; 0 without noise. */
 uint64_t fedli_task_charge(const fedl_plan *plan);
+/* ---- central_noise.c ---- */
+/** Whether this server adds the noise, and charges for it with COMMIT, not with GROUP_COMMIT. */
+bool fedli_task_is_central(const fedli_task *t);
+/** Adds the noise of a central plan to the sum, nothing in others. Once per sum: the key is new in
+ * every step and not kept. */
+void fedli_central_noise(const fedli_coord_state *c, fedli_task *t);
 
 /* ---- round.c: the phases ---- */
 /** Begins the next attempt, or completes the task when its privacy budget pays for none. */

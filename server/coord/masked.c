@@ -143,7 +143,8 @@ static void freeze(fedli_coord_state *c, fedli_task *t)
     t->op.share_kinds = m->share_kinds;
     t->op.masked_sum = fedl_bytes_of(t->staging, vector_bytes);
     t->op.group_state = fedl_bytes_of(m->exported, m->exported_bytes);
-    t->op.rho = fedli_task_charge(&t->plan);
+    /* Noise of the devices is in the sum, whatever becomes of it. */
+    t->op.rho = fedli_task_is_central(t) ? 0 : fedli_task_charge(&t->plan);
     t->op.text = NULL;
     fedli_task_emit_op(c, t);
 }

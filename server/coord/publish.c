@@ -2,7 +2,8 @@
 /*
  * From a finished sum to a signed model version.
  *
- *   sum ─apply─► master ─export─► container ─digest─► manifest ─sign─► COMMIT ─stored─► visible
+ *   sum [+ noise] ─apply─► master ─export─► container ─digest─► manifest ─sign─► COMMIT ─stored─►
+ *                                                                                          visible
  *
  * Container and master are changed in place; the record of the visible version stays as it was
  * until the commit is stored, and no bytes of the container are handed out in between.
@@ -55,6 +56,7 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
     const fedl_agg_config cfg = {.kind = t->agg->kind,
                                  .server_lr_q16 = t->round_config.server_lr_q16,
                                  .update_exp = t->plan.update.update_exp};
+    fedli_central_noise(c, t);
     fedl_status status = t->agg->apply(&cfg, &t->master, t->agg_state, &t->accum);
     if (status != FEDL_OK) {
         if (fedli_task_is_masked(t)) {
@@ -76,6 +78,7 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
     t->op.members = t->member_ids;
     t->op.member_count = list_counted(t);
     t->op.text = NULL;
+    t->op.rho = fedli_task_is_central(t) ? fedli_task_charge(&t->plan) : 0;
     t->op.model = t->model;
     t->op.model.version = t->model.version + 1u;
     t->op.model.round = t->round;

@@ -250,7 +250,8 @@ static void commit_stored(fedli_coord_state *c, fedli_task *t)
         d->report_count++;
     }
     fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_ROUND_COMMITTED, t);
-    t->model = t->op.model; /* visible from here on */
+    t->rho_spent += t->op.rho; /* both below 2^63: the store refuses more */
+    t->model = t->op.model;    /* visible from here on */
     /* A copy of its own: the next round may open in this very step and starts counting anew. */
     t->published = t->op.metrics;
     log->a = t->published.report_count;

@@ -75,8 +75,8 @@ typedef enum fedl_store_op_kind {
     FEDL_STORE_ROUND_OPEN = 6,   /* task_id, round, attempt, members */
     FEDL_STORE_ROUND_ABORT = 7,  /* task_id, round, attempt, text = reason; rho: the failed attempt
                                     has cost it, because devices may have answered the roster */
-    FEDL_STORE_COMMIT = 8, /* task_id, round, attempt, members that were counted, model, metrics:
-                              the commit point of a version */
+    FEDL_STORE_COMMIT = 8, /* task_id, round, attempt, members that were counted, model, metrics,
+                              rho (of the server's own noise): the commit point of a version */
     FEDL_STORE_GROUP_COMMIT = 9, /* task_id, round, attempt, members = U2, share_kinds, masked_sum,
                                     group_state, rho: the commit point of a masked sum. Afterwards
                                     the round is finished (COMMIT) or burnt, never tried again */

@@ -52,12 +52,8 @@ fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config
         status = FEDL_ERR_UNSUPPORTED;
     }
     if (status == FEDL_OK && plan->aggregation == FEDL_AGGREGATION_HELPER &&
-        plan->privacy.mode != FEDL_PRIVACY_NONE) {
+        plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
         text = "devices add no noise in helper rounds yet";
-        status = FEDL_ERR_UNSUPPORTED;
-    }
-    if (status == FEDL_OK && plan->privacy.mode == FEDL_PRIVACY_CENTRAL) {
-        text = "this server adds no noise";
         status = FEDL_ERR_UNSUPPORTED;
     }
     if (status == FEDL_OK && plan->privacy.adaptive_clip) {

@@ -11,8 +11,28 @@
 #include "base/cursor.h"
 #include "coord/coord_state.h"
 
+/* Exact metrics are not private: with noise of any kind a device says only that it is there. */
+static bool reports_metrics(const fedli_task *t)
+{
+    return t->plan.update.noise_sigma2_q8 == 0 && t->plan.update.sum_sigma2_q8 == 0;
+}
+
+/* The tail of a sum of n vectors without metrics. */
+static bool bare_tail_is_sane(const uint64_t tail[FEDL_TAIL_WORDS], uint64_t n)
+{
+    for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) {
+        if (tail[i] != (i == FEDL_TAIL_WEIGHT ? n : 0u)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool tail_is_sane(const fedli_task *t, const uint64_t tail[FEDL_TAIL_WORDS])
 {
+    if (!reports_metrics(t)) {
+        return bare_tail_is_sane(tail, 1);
+    }
     return tail[FEDL_TAIL_WEIGHT] >= 1u && tail[FEDL_TAIL_WEIGHT] <= t->plan.update.w_max &&
            tail[FEDL_TAIL_ROWS] <= UINT32_MAX &&
            tail[FEDL_TAIL_LOSS_Q16] <= FEDL_TAIL_LOSS_Q16_MAX &&
@@ -63,37 +83,37 @@ static bool words32_are_within(const uint8_t *body, uint32_t count, uint32_t bou
     return outside == 0;
 }
 
-/* Devices that add noise say nothing but that they are there; their words may have any value. */
-static bool noised_tail_is_sane(const fedl_accum *sum)
+static bool sum_tail_is_sane(const fedli_task *t)
 {
-    for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) {
-        if (sum->tail[i] != (i == FEDL_TAIL_WEIGHT ? sum->count : 0u)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool fedli_sum_is_sane(const fedli_task *t)
-{
-    if (t->plan.update.noise_sigma2_q8 != 0) {
-        return noised_tail_is_sane(&t->accum);
-    }
     /* Below 2^16 devices: no bound below exceeds 2^63. */
     const fedl_accum *sum = &t->accum;
     const uint64_t *tail = sum->tail;
     const uint64_t n = sum->count;
     const uint64_t rows_max = n * UINT32_MAX;
-    if (tail[FEDL_TAIL_WEIGHT] < n || tail[FEDL_TAIL_WEIGHT] > n * t->plan.update.w_max ||
-        tail[FEDL_TAIL_ROWS] > rows_max || tail[FEDL_TAIL_LOSS_Q16] > n * FEDL_TAIL_LOSS_Q16_MAX ||
-        tail[FEDL_TAIL_EVAL_ROWS] > rows_max ||
-        tail[FEDL_TAIL_EVAL_CORRECT] > tail[FEDL_TAIL_EVAL_ROWS] ||
-        tail[FEDL_TAIL_EVAL_LOSS_Q16] > n * FEDL_TAIL_LOSS_Q16_MAX ||
-        tail[FEDL_TAIL_SATURATED] > n * sum->parameter_count || tail[FEDL_TAIL_CLIPPED] > n) {
+    if (!reports_metrics(t)) {
+        return bare_tail_is_sane(tail, n);
+    }
+    return !(tail[FEDL_TAIL_WEIGHT] < n || tail[FEDL_TAIL_WEIGHT] > n * t->plan.update.w_max ||
+             tail[FEDL_TAIL_ROWS] > rows_max ||
+             tail[FEDL_TAIL_LOSS_Q16] > n * FEDL_TAIL_LOSS_Q16_MAX ||
+             tail[FEDL_TAIL_EVAL_ROWS] > rows_max ||
+             tail[FEDL_TAIL_EVAL_CORRECT] > tail[FEDL_TAIL_EVAL_ROWS] ||
+             tail[FEDL_TAIL_EVAL_LOSS_Q16] > n * FEDL_TAIL_LOSS_Q16_MAX ||
+             tail[FEDL_TAIL_SATURATED] > n * sum->parameter_count || tail[FEDL_TAIL_CLIPPED] > n);
+}
+
+bool fedli_sum_is_sane(const fedli_task *t)
+{
+    const fedl_accum *sum = &t->accum;
+    if (!sum_tail_is_sane(t)) {
         return false;
     }
+    if (t->plan.update.noise_sigma2_q8 != 0) {
+        return true; /* noise of the devices may have any value */
+    }
     /* Σ q_max·w ≤ clients_max·q_max·w_max < 2^(b−1). */
-    const int64_t bound = (int64_t)(tail[FEDL_TAIL_WEIGHT] * fedl_update_q_max(&t->plan.update));
+    const int64_t bound =
+        (int64_t)(sum->tail[FEDL_TAIL_WEIGHT] * fedl_update_q_max(&t->plan.update));
     for (uint32_t i = 0; i < sum->parameter_count; i++) {
         const int64_t word = fedl_accum_sum(sum, i);
         if (word > bound || word < -bound) {

@@ -38,7 +38,7 @@ static void describe_blame(fedl_audit_entry *entry, const fedl_store_op *op)
     }
 }
 
-/* ", rho 123": what the failed attempt has cost, or nothing. */
+/* ", rho 123": what a failed attempt, or the noise of the server, has cost; or nothing. */
 static void describe_charge(fedl_audit_entry *entry, const fedl_store_op *op)
 {
     const size_t used = strlen(entry->detail);
@@ -120,6 +120,7 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
                        " version %" PRIu32 " model %s",
                        op->task_id, op->round, op->attempt, op->member_count, op->model.version,
                        digest);
+        describe_charge(entry, op);
         break;
     }
     clean(entry->detail);

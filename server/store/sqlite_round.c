@@ -208,6 +208,23 @@ static fedl_status survivors_check(sqlite_store *store, const fedl_store_op *op)
     return status == FEDL_OK && wrong != 0 ? FEDL_ERR_STATE : status;
 }
 
+/* ERR_STATE: the attempt was charged with its masked sum. */
+static fedl_status commit_charge(sqlite_store *store, const fedl_store_op *op)
+{
+    uint64_t charged = 0;
+    fedl_status status = FEDL_OK;
+    if (op->rho > 0) {
+        status = fedli_sql_one(store->db, &charged,
+                               "SELECT count(*) FROM privacy_ledger WHERE task_id = ? AND round = ?"
+                               " AND attempt = ?",
+                               "uuu", op->task_id, op->round, op->attempt);
+    }
+    if (status == FEDL_OK && charged != 0) {
+        return FEDL_ERR_STATE;
+    }
+    return status == FEDL_OK ? fedli_sqlite_charge(store, op) : status;
+}
+
 static fedl_status commit(sqlite_store *store, const fedl_store_op *op)
 {
     const fedl_round_metrics *m = &op->metrics;
@@ -252,7 +269,7 @@ static fedl_status commit(sqlite_store *store, const fedl_store_op *op)
             m->tail[FEDL_TAIL_EVAL_LOSS_Q16], m->tail[FEDL_TAIL_SATURATED],
             m->tail[FEDL_TAIL_CLIPPED], m->bytes_up, m->bytes_down, m->duration_ms);
     }
-    return status;
+    return status == FEDL_OK ? commit_charge(store, op) : status;
 }
 
 fedl_status fedli_sqlite_round_apply(sqlite_store *store, const fedl_store_op *op)

@@ -113,7 +113,8 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
             op->task_id != 0 && op->round != 0 && op->attempt != 0 && op->rho <= FEDL_STORE_RHO_MAX;
         break;
     case FEDL_STORE_COMMIT:
-        if (op->task_id == 0 || !members_ok(op) || op->model.version < 2) {
+        if (op->task_id == 0 || !members_ok(op) || op->model.version < 2 ||
+            op->rho > FEDL_STORE_RHO_MAX) {
             return FEDL_ERR_RANGE;
         }
         return model_check(crypto, op);

@@ -204,6 +204,15 @@ static fedl_status commit(mem_task *task, const fedl_store_op *op)
         memcmp(op->model.parent_digest, newest->digest, 32) != 0) {
         return FEDL_ERR_STATE;
     }
+    for (size_t i = 0; i < task->charge_count && op->rho > 0; i++) {
+        if (task->charges[i].round == op->round && task->charges[i].attempt == op->attempt) {
+            return FEDL_ERR_STATE; /* it was charged with its masked sum */
+        }
+    }
+    status = reserve_charge(task, op);
+    if (status != FEDL_OK) {
+        return status;
+    }
     if (!fedli_mem_reserve((void **)&task->models, task->model_count, &task->model_capacity,
                            sizeof task->models[0])) {
         return FEDL_ERR_NO_MEMORY;
@@ -211,6 +220,7 @@ static fedl_status commit(mem_task *task, const fedl_store_op *op)
     status = fedli_mem_model_copy(&task->models[task->model_count], op);
     if (status == FEDL_OK) {
         task->model_count++;
+        record_charge(task, op);
         task->open = false;
         fedli_mem_group_free(&task->group);
     }

@@ -12,7 +12,8 @@
 static void init_checks_its_block(void **state)
 {
     (void)state;
-    const fedl_update_config cfg = {65536, -12, 16, 10, 0, 8, false, 0};
+    const fedl_update_config cfg = {
+        .clip_q16 = 65536, .update_exp = -12, .ring_bits = 16, .clients_max = 10, .w_max = 8};
     const size_t bytes = fedl_accum_size(&cfg, 1000);
     assert_int_equal(bytes, 2000);
     uint8_t *block = agg_fixture_block(bytes + 16);
@@ -157,7 +158,11 @@ static void take_is_add_and_leaves_nothing(void **state)
     fedli_rng_init(&rng, 4);
     for (uint8_t bits = 8; bits <= 32; bits = (uint8_t)(bits + 8)) {
         for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-            const fedl_update_config cfg = {65536, -12, bits, 3, 0, 1, false, 0};
+            const fedl_update_config cfg = {.clip_q16 = 65536,
+                                            .update_exp = -12,
+                                            .ring_bits = bits,
+                                            .clients_max = 3,
+                                            .w_max = 1};
             const size_t block_bytes = fedl_accum_size(&cfg, counts[c]);
             uint8_t *blocks[2] = {agg_fixture_block(block_bytes), agg_fixture_block(block_bytes)};
             fedl_accum added;

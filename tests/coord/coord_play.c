@@ -24,7 +24,8 @@ void world_vector(const world *w, uint8_t *out, uint32_t seed)
         fedli_store_u16(out + 2u * i, (uint16_t)((uint32_t)q * (uint32_t)weight));
     }
     fedli_store_u64(tail + 8u * FEDL_TAIL_WEIGHT, weight);
-    if (w->plan.update.noise_sigma2_q8 != 0 && !w->tells_rows) {
+    if ((w->plan.update.noise_sigma2_q8 != 0 || w->plan.update.sum_sigma2_q8 != 0) &&
+        !w->tells_rows) {
         return;
     }
     fedli_store_u64(tail + 8u * FEDL_TAIL_ROWS, 10u * weight + seed % 7u);

@@ -238,9 +238,9 @@ static void plans_that_cannot_work_are_refused(void **state)
         .mode = FEDL_PRIVACY_CENTRAL, .sigma2_q8 = 4096, .rho_budget = FEDL_RHO_ONE};
     plan->update.w_unit = 0;
     plan->update.w_max = 1;
-    fedl_plan_settle(plan);
-    assert_int_equal(fedl_coord_task_check(plan, round, &reason), FEDL_ERR_UNSUPPORTED);
-    assert_string_equal(reason, "this server adds no noise");
+    fedl_plan_settle(plan); /* (4 · 2^11)² / (2 · 4²) of ρ: more than 1 */
+    assert_int_equal(fedl_coord_task_check(plan, round, &reason), FEDL_ERR_RANGE);
+    assert_string_equal(reason, "the privacy budget pays for no round");
     memset(&plan->privacy, 0, sizeof plan->privacy);
     plan->privacy.mode = FEDL_PRIVACY_NONE;
     fedl_plan_settle(plan);

@@ -24,7 +24,12 @@ static void make(uint8_t ring_bits, uint32_t w_max, uint64_t weight)
 {
     memset(&task, 0, sizeof task);
     memset(vector, 0, sizeof vector);
-    task.plan.update = (fedl_update_config){65536, -12, ring_bits, 3, 10, w_max, false, 0};
+    task.plan.update = (fedl_update_config){.clip_q16 = 65536,
+                                            .update_exp = -12,
+                                            .ring_bits = ring_bits,
+                                            .clients_max = 3,
+                                            .w_unit = 10,
+                                            .w_max = w_max};
     task.accum.parameter_count = PARAMETERS;
     task.accum.vector_bytes = fedl_update_vector_size(&task.plan.update, PARAMETERS);
     fedli_store_u64(vector + task.accum.vector_bytes - 64u + 8u * FEDL_TAIL_WEIGHT, weight);

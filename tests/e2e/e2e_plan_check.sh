@@ -53,6 +53,18 @@ grep -q 'no device has to help it' "$box/words" || fail "no word about isolation
 "$BIN/fedl" plan check "$example" aggregation.mode=plain >"$box/words"
 grep -q "it sees each device's update" "$box/words" || fail "no word about plain"
 
+central="aggregation.mode=plain aggregation.w_max=1 aggregation.w_unit=0 aggregation.ring_bits=24 aggregation.clip=1
+  aggregation.update_exp=-10 round.rounds=10 privacy.mode=central privacy.sigma=1200 privacy.epsilon=19"
+# shellcheck disable=SC2086
+{
+  is budget_rounds 12 $central
+  "$BIN/fedl" plan check "$example" $central >"$box/words" || fail "a central plan is refused"
+}
+# The page shows these words.
+grep -A3 '^privacy  ' "$box/words" >"$box/privacy"
+grep -A3 '^privacy  .*the server adds' "$SOURCE/docs/privacy.md" | cmp - "$box/privacy" ||
+  fail "docs/privacy.md does not show: $(cat "$box/privacy")"
+
 # shellcheck disable=SC2086
 {
   is verdict safe $masked

@@ -22,7 +22,12 @@ static fedl_plan good_plan(void)
     plan.model.layers[1] = (fedl_layer_spec){FEDL_LAYER_RELU, 0, 0};
     plan.model.layers[2] = (fedl_layer_spec){FEDL_LAYER_DENSE, 10, -13};
     plan.train = (fedl_train_config){2, 16, 1677722, 655};
-    plan.update = (fedl_update_config){262144, -11, 16, 10, 750, 8, false, 0};
+    plan.update = (fedl_update_config){.clip_q16 = 262144,
+                                       .update_exp = -11,
+                                       .ring_bits = 16,
+                                       .clients_max = 10,
+                                       .w_unit = 750,
+                                       .w_max = 8};
     plan.aggregation = FEDL_AGGREGATION_PLAIN;
     plan.privacy.mode = FEDL_PRIVACY_NONE;
     plan.run_seed = 0xa1b2c3d4u;

@@ -129,6 +129,32 @@ static void integers_charge_the_same(void **state)
     }
 }
 
+/* The same of noise that the server adds: Δ = s·C, as the rounding of devices stays within it. */
+static void integers_charge_central_noise_the_same(void **state)
+{
+    (void)state;
+    static const uint32_t sigmas[] = {1, 30, 256, 257, 1000, 4095};
+    for (size_t i = 0; i < sizeof sigmas / sizeof sigmas[0]; i++) {
+        for (uint32_t clip_q16 = 1u << 8; clip_q16 <= 1u << 20; clip_q16 *= 3) {
+            const double sigma2 = (double)sigmas[i] * sigmas[i];
+            const fedl_update_config update = {.clip_q16 = clip_q16,
+                                               .update_exp = -12,
+                                               .ring_bits = 32,
+                                               .clients_max = 100,
+                                               .w_max = 1,
+                                               .sum_sigma2_q8 = (uint32_t)(sigma2 * 256)};
+            const uint64_t charged =
+                fedl_privacy_rho(fedl_privacy_bound_q16(&update, 50890), 1, update.sum_sigma2_q8);
+            const double steps = clip_q16 / 16.0;
+            const double rho = fedl_zcdp_rho_of_sum(steps * steps, 1, sigma2);
+            if (rho < 1e6) { /* beyond, charges have no number */
+                assert_true(charged >= fedl_zcdp_units_up(rho * (1 - 1e-12)));
+                assert_true(fedl_zcdp_from_units(charged) <= rho * (1 + 1e-12) + 1e-11);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +165,7 @@ int main(void)
         cmocka_unit_test(the_discrete_gaussian_exactly),
         cmocka_unit_test(charges_round_up_and_budgets_down),
         cmocka_unit_test(integers_charge_the_same),
+        cmocka_unit_test(integers_charge_central_noise_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,27 @@ static void privacy_adds_up(void **state)
     assert_int_equal(report.budget_rounds, (uint32_t)floor(2000 / report.rho_round));
 }
 
+/* s·C = 4 · 2^11 steps, σ = 4000: ρ = 8192² / (2 · 4000²), whatever the cohort. */
+static void central_noise_costs_by_itself(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"mode = plain", "mode = masked", "mode = helper"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        make(20, "", modes[i]);
+        config.plan.privacy.mode = FEDL_PRIVACY_CENTRAL;
+        config.plan.privacy.sigma2_q8 = 4000u * 4000u << 8;
+        config.plan.privacy.rho_budget = 100 * FEDL_RHO_ONE;
+        fedl_plan_settle(&config.plan);
+        assert_int_equal(fedl_plan_check(&config.plan), FEDL_OK);
+        fedl_plan_report_make(&report, &config.plan, &config.round, 1e-6);
+        const double rho = fedl_zcdp_rho_of_sum(8192.0 * 8192, 1, 4000.0 * 4000);
+        assert_true(report.rho_round >= rho && report.rho_round < rho * 1.000001);
+        assert_true(report.epsilon_round == fedl_zcdp_epsilon(report.rho_round, 1e-6));
+        assert_true(report.epsilon_task == fedl_zcdp_epsilon(10 * report.rho_round, 1e-6));
+        assert_int_equal(report.budget_rounds, (uint32_t)floor(100 / report.rho_round));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_plain_plan_has_no_graph),
         cmocka_unit_test(devices_have_the_last_word),
         cmocka_unit_test(privacy_adds_up),
+        cmocka_unit_test(central_noise_costs_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

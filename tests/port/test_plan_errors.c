@@ -152,8 +152,6 @@ static void wrong_values(void **state)
          "'mode' in [aggregation]: expected plain or masked or helper, not 'secret'"},
         {"[aggregation]\noptimiser = fedadam", FEDL_ERR_FORMAT, 15,
          "'optimiser = fedadam' in [aggregation] is not there yet (see the road map in README.md)"},
-        {"[privacy]\nmode = central", FEDL_ERR_FORMAT, 15,
-         "'mode = central' in [privacy] is not there yet (see the road map in README.md)"},
         {"[experiment]\nalpha = big", FEDL_ERR_FORMAT, 15,
          "'alpha' in [experiment]: expected a decimal number from 0.001 to 1000, not 'big'"},
         {"[experiment]\nalpha = 0", FEDL_ERR_RANGE, 15,

@@ -44,6 +44,32 @@ static void noise_of_the_devices(void **state)
     assert_int_equal(config.plan.update.noise_sigma2_q8, 1600);
 }
 
+static void noise_of_the_server(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"plain", "masked", "helper"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        char aggregation[100];
+        (void)snprintf(aggregation, sizeof aggregation,
+                       "mode = %s\nclip = 1\nupdate_exp = -10\nring_bits = 24", modes[i]);
+        assert_int_equal(parse(FEDL_PRIVACY_CENTRAL, aggregation, "sigma = 1234.567\nepsilon = 8"),
+                         FEDL_OK);
+        const fedl_privacy_config *privacy = &config.plan.privacy;
+        assert_int_equal(privacy->mode, FEDL_PRIVACY_CENTRAL);
+        /* 1234.567² = 1524155.67…: whole steps² above 256², rounded down. */
+        assert_int_equal(privacy->sigma2_q8, 1524155u << 8);
+        assert_false(privacy->rotate);
+        assert_false(config.plan.update.rotate);
+        assert_int_equal(config.plan.update.noise_sigma2_q8, 0);
+        assert_int_equal(config.plan.update.sum_sigma2_q8, 1524155u << 8);
+        assert_int_equal(config.plan.update.w_max, 1);
+    }
+    assert_int_equal(parse(FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8",
+                           "sigma = 2.5\nepsilon = 8"),
+                     FEDL_OK);
+    assert_int_equal(config.plan.update.sum_sigma2_q8, 1600);
+}
+
 static void without_privacy_there_are_zeros(void **state)
 {
     (void)state;
@@ -73,8 +99,32 @@ static const struct {
      "sigma in [privacy] is below 2 steps, where noise of several devices does not add up; no "
      "single change is enough: use privacy.sigma=240.8 with aggregation.ring_bits=24 and "
      "aggregation.update_exp=-4"},
-    {FEDL_PRIVACY_CENTRAL, "mode = masked", "sigma = 3\nepsilon = 1", FEDL_ERR_FORMAT, 14,
-     "'mode = central' in [privacy] is not there yet (see the road map in README.md)"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
+     "sigma = 257\nepsilon = 20", FEDL_ERR_RANGE, 17,
+     "sigma in [privacy] is above 256 steps a device: use privacy.sigma=256"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain", "sigma = 3", FEDL_ERR_FORMAT, 14,
+     "differential privacy needs 'sigma' and 'epsilon' in [privacy]"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 1\nupdate_exp = -8\nring_bits = 24",
+     "sigma = 4096\nepsilon = 10", FEDL_ERR_RANGE, 18,
+     "'sigma' in [privacy]: expected a decimal number from 0.0625 to 4095, not '4096': use "
+     "privacy.sigma=4095"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8",
+     "sigma = 3\nepsilon = 10\nrotate = yes", FEDL_ERR_RANGE, 19,
+     "rotate in [privacy] is for noise of the devices: use privacy.rotate=no"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8\nw_max = 2",
+     "sigma = 3\nepsilon = 10", FEDL_ERR_RANGE, 0,
+     "with differential privacy all devices weigh the same: w_unit = 0, w_max = 1: use "
+     "aggregation.w_max=1"},
+    /* 8·√(1024²·20²/15 + 20/4 + 4000²) = 53,048 fits 2^16, but 8σ leave nothing to the sum. */
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 1\nupdate_exp = -12",
+     "sigma = 4000\nepsilon = 1000", FEDL_ERR_RANGE, 0,
+     "sums of 20 clipped and noised updates do not fit ring_bits = 16 in [aggregation]: use "
+     "aggregation.ring_bits=24"},
+    /* ρ = 256² / (2 · 200²) a round. */
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 1\nupdate_exp = -8", "sigma = 200\nepsilon = 6",
+     FEDL_ERR_RANGE, 18,
+     "epsilon = 6 in [privacy] pays for 0 of 2 rounds: use privacy.sigma=320.5, or "
+     "privacy.epsilon=10.378"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nw_unit = 9", "sigma = 3\nepsilon = 1",
      FEDL_ERR_RANGE, 13,
      "with differential privacy all devices weigh the same: w_unit = 0, w_max = 1; no single "
@@ -148,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(noise_of_the_devices),
+        cmocka_unit_test(noise_of_the_server),
         cmocka_unit_test(without_privacy_there_are_zeros),
         cmocka_unit_test(wrong_combinations_are_refused),
         cmocka_unit_test(proposals_are_good),

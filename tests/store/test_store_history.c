@@ -205,6 +205,50 @@ static void an_old_file_is_brought_up(void **state)
     assert_int_equal(row.round_next, 3);
 }
 
+/* A file of the version whose ledger knew masked sums only: its charges stay, and versions of plain
+ * rounds may now be charged. */
+static void an_old_ledger_is_brought_up(void **state)
+{
+    world *w = *state;
+    fedl_task_row row;
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+    assert_int_equal(fedli_migrate(db, fedli_migrations, 5), FEDL_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    sql(w,
+        "INSERT INTO device VALUES(1, 2, 'one', zeroblob(32), zeroblob(32), 9, NULL);"
+        "INSERT INTO device VALUES(2, 2, 'two', zeroblob(32), zeroblob(32), 9, NULL);"
+        "INSERT INTO device VALUES(5, 2, 'five', zeroblob(32), zeroblob(32), 9, NULL);"
+        "INSERT INTO task VALUES(1, 'digits', 1, NULL, 9);"
+        "INSERT INTO plan VALUES(1, x'41');"
+        "INSERT INTO model VALUES(1, 1, 0, zeroblob(32), zeroblob(32), x'00', zeroblob(64), 4, 1,"
+        " 0, 9);"
+        "INSERT INTO round VALUES(1, 1, 1, 1, 8, NULL, NULL);"
+        "INSERT INTO group_sum VALUES(1, 1, 1, 3, 3, 9, zeroblob(32), 9, zeroblob(32));"
+        "INSERT INTO privacy_ledger VALUES(1, 1, 1, 77);"
+        "UPDATE round SET state = 5 WHERE round = 1;"
+        "INSERT INTO round VALUES(1, 2, 1, 1, 9, NULL, NULL)",
+        SQLITE_OK);
+    sql(w, "INSERT INTO privacy_ledger VALUES(1, 2, 1, 5)", SQLITE_CONSTRAINT); /* the old rule */
+    assert_int_equal(open_store(w), FEDL_OK);
+    assert_int_equal(w->store->ops->task_each(w->store, keep_task, &row), FEDL_OK);
+    assert_int_equal(row.rho_spent, 77);
+    assert_int_equal(row.round_next, 2);
+    fedl_store_op op = scene_round_open(w->scene, 1, 2, 2);
+    assert_int_equal(w->store->ops->apply(w->store, &op), FEDL_OK);
+    op = scene_commit_version(w->scene, 1, 2, 2, 2);
+    memset(op.model.parent_digest, 0, sizeof op.model.parent_digest);
+    op.rho = 5;
+    assert_int_equal(w->store->ops->apply(w->store, &op), FEDL_OK);
+    assert_int_equal(w->store->ops->task_each(w->store, keep_task, &row), FEDL_OK);
+    assert_int_equal(row.rho_spent, 82);
+    sql(w, "INSERT INTO privacy_ledger VALUES(1, 7, 1, 5)",
+        SQLITE_CONSTRAINT); /* no such attempt */
+    sql(w, "DELETE FROM privacy_ledger WHERE rho = 77", SQLITE_CONSTRAINT);
+    sql(w, "UPDATE privacy_ledger SET rho = 1 WHERE rho = 77", SQLITE_CONSTRAINT);
+    sql(w, "INSERT OR REPLACE INTO privacy_ledger VALUES(1, 1, 1, 1)", SQLITE_CONSTRAINT);
+}
+
 static void a_dangling_old_file_is_not_brought_up(void **state)
 {
     world *w = *state;
@@ -278,9 +322,13 @@ static void ended_rounds_keep_no_blobs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(history_is_insert_only),    CASE(migrations_run_once_and_whole),
-        CASE(an_old_file_is_brought_up), CASE(a_dangling_old_file_is_not_brought_up),
-        CASE(damage_of_a_sum_is_found),  CASE(ended_rounds_keep_no_blobs),
+        CASE(history_is_insert_only),
+        CASE(migrations_run_once_and_whole),
+        CASE(an_old_file_is_brought_up),
+        CASE(an_old_ledger_is_brought_up),
+        CASE(a_dangling_old_file_is_not_brought_up),
+        CASE(damage_of_a_sum_is_found),
+        CASE(ended_rounds_keep_no_blobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

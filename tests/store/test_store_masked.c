@@ -271,6 +271,44 @@ static void failed_attempts_may_be_charged(void **state)
     assert_true(task_of(w).rho_spent == 15);
 }
 
+/* The server's own noise is charged with the version, in plain rounds and behind a masked sum. */
+static void versions_may_be_charged(void **state)
+{
+    world *w = opened(state);
+    charges found = {.stop_after = 0};
+    fedl_store_op op = scene_commit(w->scene, 1, 1, 1);
+    op.rho = FEDL_STORE_RHO_MAX + 1u;
+    world_refuse(w, op, FEDL_ERR_RANGE);
+    op.rho = 11;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    world_refuse(w, op, FEDL_ERR_STATE);
+    assert_true(task_of(w).rho_spent == 11);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 2, 1)), FEDL_OK);
+    op = scene_commit(w->scene, 1, 2, 1);
+    op.rho = FEDL_STORE_RHO_MAX - 10u; /* no charge, no version */
+    world_refuse(w, op, FEDL_ERR_RANGE);
+    op = scene_group_commit(w->scene, 1, 2, 1);
+    op.rho = 0;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    op = scene_commit(w->scene, 1, 2, 1);
+    op.rho = 12;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 3, 1)), FEDL_OK);
+    op = scene_group_commit(w->scene, 1, 3, 1);
+    op.rho = 13;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    op = scene_commit(w->scene, 1, 3, 1); /* one charge per attempt */
+    op.rho = 14;
+    world_refuse(w, op, FEDL_ERR_STATE);
+    op.rho = 0;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    assert_int_equal(w->store->ops->charge_each(w->store, 1, keep_charge, &found), FEDL_OK);
+    assert_int_equal(found.count, 3);
+    assert_int_equal(found.rows[1].round, 2);
+    assert_int_equal(found.rows[1].rho, 12);
+    assert_true(task_of(w).rho_spent == 36);
+}
+
 static bool last_row(void *context, const fedl_audit_row *row)
 {
     (void)snprintf(context, FEDL_AUDIT_DETAIL_BYTES_MAX + 40, "%s: %s", row->what, row->detail);
@@ -315,6 +353,7 @@ int main(void)
         WORLD_CASE(a_round_may_be_burnt_without_a_sum),
         WORLD_CASE(charges_are_never_taken_back),
         WORLD_CASE(failed_attempts_may_be_charged),
+        WORLD_CASE(versions_may_be_charged),
         WORLD_CASE(audit_names_who_is_to_blame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,46 @@ static void samples_fit_the_distribution(void **state)
     }
 }
 
+/* Too wide for cells of one value: classes of a quarter of σ, against the normal law, from which
+ * the discrete one differs by less than e^(−2π²σ²). */
+static void wide_noise_fits_the_distribution(void **state)
+{
+    (void)state;
+    static const uint32_t sigmas_q8[] = {FEDL_SIGMA2_Q8_MAX, FEDL_SIGMA2_Q8_MAX + 256u,
+                                         1000u * 1000u << 8, FEDL_SUM_SIGMA2_Q8_MAX};
+    enum { CLASSES = 32, WIDE_SAMPLES = 12000 }; /* −4σ … 4σ */
+    for (size_t s = 0; s < sizeof sigmas_q8 / sizeof sigmas_q8[0]; s++) {
+        const double sigma = sqrt(sigmas_q8[s] / 256.0);
+        uint32_t seen[CLASSES] = {0};
+        double sum = 0;
+        double squares = 0;
+        for (uint32_t i = 0; i < WIDE_SAMPLES; i++) {
+            int32_t x = 0;
+            fedli_noise_add(&x, i, 1, sigmas_q8[s], stream, key);
+            const double place = floor(x / sigma * 4) + CLASSES / 2;
+            seen[place < 0 ? 0 : place >= CLASSES ? CLASSES - 1 : (int)place]++;
+            sum += x;
+            squares += (double)x * x;
+        }
+        double chi2 = 0;
+        uint32_t cells = 0;
+        for (int32_t i = 0; i < CLASSES; i++) {
+            /* Integers x with ⌊4x/σ⌋ = i − 16: the borders lie half a step below the first. */
+            const double low = (ceil((i - CLASSES / 2) * sigma / 4) - 0.5) / sigma;
+            const double high = (ceil((i + 1 - CLASSES / 2) * sigma / 4) - 0.5) / sigma;
+            const double expected = WIDE_SAMPLES * 0.5 * (erf(high / sqrt(2)) - erf(low / sqrt(2)));
+            if (expected >= 10) {
+                chi2 += (seen[i] - expected) * (seen[i] - expected) / expected;
+                cells++;
+            }
+        }
+        assert_true(chi2 < cells + 6 * sqrt(2.0 * cells) + 12);
+        assert_true(fabs(sum / WIDE_SAMPLES) < 5 * sigma / sqrt(WIDE_SAMPLES));
+        assert_true(fabs(squares / WIDE_SAMPLES / (sigma * sigma) - 1) <
+                    6 * sqrt(2.0 / WIDE_SAMPLES));
+    }
+}
+
 static void any_part_can_be_made_again(void **state)
 {
     (void)state;
@@ -130,6 +170,7 @@ int main(void)
         cmocka_unit_test(bounds_are_kept_without_bias),
         cmocka_unit_test(coins_fall_with_their_probability),
         cmocka_unit_test(samples_fit_the_distribution),
+        cmocka_unit_test(wide_noise_fits_the_distribution),
         cmocka_unit_test(any_part_can_be_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,8 +66,9 @@ static void charges_round_up_and_have_an_end(void **state)
     assert_int_equal(fedl_privacy_rho(1, 0, 1024), UINT64_MAX);
     assert_int_equal(fedl_privacy_rho(1, 10, 0), UINT64_MAX);
     assert_int_equal(fedl_privacy_rho(UINT64_C(1) << 58, 10, 1024), UINT64_MAX);
-    assert_int_equal(fedl_privacy_rho(1, FEDL_COHORT_MAX + 1u, 1024), UINT64_MAX);
-    assert_int_equal(fedl_privacy_rho(1, 10, FEDL_SIGMA2_Q8_MAX + 1u), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, FEDL_COHORT_MAX + 1u, FEDL_SIGMA2_Q8_MAX), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, 257, FEDL_SUM_SIGMA2_Q8_MAX), UINT64_MAX);
+    assert_int_equal(fedl_privacy_rho(1, 255, FEDL_SUM_SIGMA2_Q8_MAX), 1);
     for (uint64_t bound = 1; bound < UINT64_C(1) << 57; bound = bound * 5u + 3u) {
         for (uint32_t n = 1; n < 60000; n = n * 7u + 1u) {
             const uint64_t rho = fedl_privacy_rho(bound, n, 5000);
@@ -112,10 +113,37 @@ static void honest_devices_only_count(void **state)
     assert_int_equal(fedl_privacy_charge(&plan, 10, 330), fedl_privacy_rho(bound, 3, 16u << 8));
     assert_int_equal(fedl_privacy_charge(&plan, 7, 330), UINT64_MAX);
     assert_int_equal(fedl_privacy_charge(&plan, 1, 100), UINT64_MAX);
-    plan = plan_of(FEDL_PRIVACY_CENTRAL);
-    assert_int_equal(fedl_privacy_charge(&plan, 10, 100), fedl_privacy_rho(bound, 1, 16u << 8));
     plan = plan_of(FEDL_PRIVACY_NONE);
     assert_int_equal(fedl_privacy_charge(&plan, 10, 100), 0);
+}
+
+/* ρ = (s·C)² / 2σ²: the rounding of devices is within the clip, so nothing is added for it. */
+static void noise_of_the_server_counts_alone(void **state)
+{
+    (void)state;
+    static const uint32_t sigmas_q8[] = {1, 16u << 8, FEDL_SIGMA2_Q8_MAX, 1000u << 16,
+                                         FEDL_SUM_SIGMA2_Q8_MAX};
+    for (size_t i = 0; i < sizeof sigmas_q8 / sizeof sigmas_q8[0]; i++) {
+        for (int8_t exp = -18; exp <= -4; exp++) {
+            fedl_plan plan = plan_of(FEDL_PRIVACY_CENTRAL);
+            plan.update.noise_sigma2_q8 = 0;
+            plan.update.clip_q16 = 98765;
+            plan.update.update_exp = exp;
+            plan.privacy.sigma2_q8 = sigmas_q8[i];
+            fedl_plan_settle(&plan);
+            const double steps = ceil(98765.0 / 65536.0 * exp2(-exp) * 256) / 256;
+            const double rho = steps * steps / (2.0 * sigmas_q8[i] / 256.0) * 0x1p40;
+            const uint64_t charge = fedl_privacy_charge(&plan, 10, 100);
+            if (rho >= 0x1p62) {
+                assert_true(charge > UINT64_C(1) << 61);
+                continue;
+            }
+            assert_true((double)charge >= rho * (1 - 1e-12));
+            assert_true((double)charge <= rho * (1 + 1e-12) + 1);
+            /* Whoever colludes: the server's noise is all there is, and is there. */
+            assert_int_equal(fedl_privacy_charge(&plan, 3, 333), charge);
+        }
+    }
 }
 
 int main(void)
@@ -125,6 +153,7 @@ int main(void)
         cmocka_unit_test(bounds_follow_the_formula_and_round_up),
         cmocka_unit_test(charges_round_up_and_have_an_end),
         cmocka_unit_test(honest_devices_only_count),
+        cmocka_unit_test(noise_of_the_server_counts_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,41 @@ static void every_field_has_its_range(void **state)
     assert_int_equal(fedl_update_config_check(&ends, &spec), FEDL_OK);
 }
 
+/* Noise of the server: equal weights, no noise of the devices beside it, room for 8σ in the ring.
+ */
+static void noise_of_the_server_has_its_range(void **state)
+{
+    (void)state;
+    const fedl_model_spec spec = small_spec();
+    fedl_update_config good = fixture_config(); /* C = 1 in steps of 2^-12 */
+    good.w_unit = 0;
+    good.w_max = 1;
+    good.sum_sigma2_q8 = 100u * 100u << 8;
+    assert_int_equal(fedl_update_config_check(&good, &spec), FEDL_OK);
+    assert_int_equal(fedl_update_q_max(&good), (32767 - 801) / 10);
+    static const uint32_t variances[] = {1, 255, FEDL_SIGMA2_Q8_MAX, FEDL_SIGMA2_Q8_MAX + 256u};
+    for (size_t i = 0; i < sizeof variances / sizeof variances[0]; i++) {
+        good.sum_sigma2_q8 = variances[i];
+        assert_int_equal(fedl_update_config_check(&good, &spec), FEDL_OK);
+    }
+    fedl_update_config bad[7];
+    for (size_t i = 0; i < 7; i++) {
+        bad[i] = good;
+    }
+    bad[0].w_max = 2;
+    bad[1].w_unit = 10;
+    bad[2].rotate = true;
+    bad[3].noise_sigma2_q8 = FEDL_SIGMA2_Q8_MIN;
+    bad[4].sum_sigma2_q8 = FEDL_SIGMA2_Q8_MAX + 1u; /* a fraction of a step² */
+    bad[5].clip_q16 = UINT32_MAX;                   /* 2^28 steps */
+    bad[6].sum_sigma2_q8 = FEDL_SUM_SIGMA2_Q8_MAX;  /* 8σ = 32768: nothing is left of 2^15 */
+    for (size_t i = 0; i < 7; i++) {
+        assert_int_equal(fedl_update_config_check(&bad[i], &spec), FEDL_ERR_RANGE);
+    }
+    bad[6].ring_bits = 24;
+    assert_int_equal(fedl_update_config_check(&bad[6], &spec), FEDL_OK);
+}
+
 static void a_ring_too_small_is_refused(void **state)
 {
     (void)state;
@@ -135,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_has_its_range),
+        cmocka_unit_test(noise_of_the_server_has_its_range),
         cmocka_unit_test(a_ring_too_small_is_refused),
         cmocka_unit_test(a_norm_too_wide_is_refused),
         cmocka_unit_test(q_max_is_the_share_of_half_the_ring),

@@ -110,6 +110,35 @@ static void no_vector_is_longer_than_the_limit(void **state)
     fixture_free(&fixture);
 }
 
+/* For noise of the server the vector is the usual one, within the clip; but nothing stands in its
+ * tail that tells of the device. */
+static void a_device_tells_no_metrics_where_noise_is_added(void **state)
+{
+    (void)state;
+    update_fixture fixture;
+    init_medium(&fixture);
+    fixture_randomise(&fixture, 3, 20000);
+    fedl_update_config cfg = fixture_config();
+    cfg.ring_bits = 24;
+    cfg.w_unit = 0;
+    cfg.w_max = 1;
+    fedl_update update;
+    fixture_begin(&fixture, &update, &cfg);
+    assert_int_equal(update.tail[FEDL_TAIL_CLIPPED], 1);
+    assert_int_equal(update.tail[FEDL_TAIL_ROWS], 100);
+    int64_t *usual = words_of(&update, fixture.count);
+    cfg.sum_sigma2_q8 = 256;
+    fixture_begin(&fixture, &update, &cfg);
+    int64_t *words = words_of(&update, fixture.count);
+    assert_memory_equal(words, usual, fixture.count * sizeof *words);
+    for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) {
+        assert_int_equal(update.tail[i], i == FEDL_TAIL_WEIGHT ? 1 : 0);
+    }
+    free(words);
+    free(usual);
+    fixture_free(&fixture);
+}
+
 static void adversarial_deltas_stay_within(void **state)
 {
     (void)state;
@@ -291,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_vector_is_longer_than_the_limit),
+        cmocka_unit_test(a_device_tells_no_metrics_where_noise_is_added),
         cmocka_unit_test(adversarial_deltas_stay_within),
         cmocka_unit_test(the_mean_over_devices_is_the_delta),
         cmocka_unit_test(saturation_is_counted_and_weighted),

@@ -58,8 +58,8 @@ typedef struct fedl_privacy_config {
     bool rotate;        /* random signs and block Walsh–Hadamard transform before rounding */
     bool adaptive_clip; /* the clip norm follows a quantile of the norms */
     uint16_t quantile_permille; /* adaptive_clip: target share of unclipped devices */
-    uint32_t sigma2_q8;  /* variance of the noise, grid steps², Q8: per device (DISTRIBUTED, ≥
-                            4·2^8) or of the sum (CENTRAL) */
+    uint32_t sigma2_q8;  /* variance of the noise, grid steps², Q8: per device (DISTRIBUTED, 4·2^8
+                            … 2^24) or of the sum (CENTRAL, 1 … FEDL_SUM_SIGMA2_Q8_MAX) */
     uint64_t rho_budget; /* of the whole task, FEDL_RHO_ONE units; no round begins beyond it */
 } fedl_privacy_config;
 

@@ -44,6 +44,9 @@ typedef enum fedl_tail_word {
 /* Variance of the noise of one device, grid steps², Q8: σ from 2 to 256. */
 #define FEDL_SIGMA2_Q8_MIN (UINT32_C(4) << 8)
 #define FEDL_SIGMA2_Q8_MAX (UINT32_C(1) << 24)
+/* Variance of the noise that a server adds to a sum, Q8: σ from 1/16 to 4095.99; above
+ * FEDL_SIGMA2_Q8_MAX whole steps² only, so that the sampler's fractions fit 64 bits. */
+#define FEDL_SUM_SIGMA2_Q8_MAX UINT32_C(0xffffff00)
 /* With noise: the clip norm in grid steps, clip · 2^-update_exp, is at most this. */
 #define FEDL_PRIVACY_CLIP_STEPS_MAX (UINT64_C(1) << 20)
 
@@ -62,6 +65,8 @@ typedef struct fedl_update_config {
     bool rotate;              /* random signs and Walsh–Hadamard blocks of 256 before rounding */
     uint32_t noise_sigma2_q8; /* 0, or FEDL_SIGMA2_Q8_MIN … MAX: every device adds discrete
                                  Gaussian noise; w_unit is then 0 and w_max 1 */
+    uint32_t sum_sigma2_q8; /* 0, or 1 … FEDL_SUM_SIGMA2_Q8_MAX: the server adds noise to the sum;
+                               w_unit is then 0 and w_max 1, and devices report no metrics */
 } fedl_update_config;
 
 /**
@@ -73,8 +78,8 @@ FEDL_NODISCARD fedl_status fedl_update_config_check(const fedl_update_config *cf
                                                     const fedl_model_spec *spec);
 /**
  * q_max = ⌊(2^(b−1) − 1 − m) / (clients_max · w_max)⌋: what one coordinate may be before weighting,
- * in units of 2^update_exp; m = ⌈8σ·√clients_max⌉ leaves room for the noise of all (0 without). 0
- * when cfg is invalid or its ring is too small for so many clients.
+ * in units of 2^update_exp; m = ⌈8·√(σ²·clients_max + σ_sum²)⌉ leaves room for the noise of all (0
+ * without). 0 when cfg is invalid or its ring is too small for so many clients.
  */
 uint32_t fedl_update_q_max(const fedl_update_config *cfg);
 /** w = clamp(round half up(rows / w_unit), 1, w_max); 1 when w_unit is 0. */

@@ -56,8 +56,8 @@ const plan_key plan_keys[] = {
     {"aggregation", "step_timeout", PLAN_DURATION, "1ms", "7d", "30s", TASK(plan.secagg.step_ms), "masked: how long the server waits for slow devices in each step after training."},
     {"aggregation", "epoch_rounds", PLAN_INT, "1", "1024", "64", TASK(plan.secagg.epoch_rounds), "masked: rounds until devices make new mask keys. A new key costs every pair of neighbours one key agreement."},
 
-    {"privacy", "mode", PLAN_CHOICE, "none=1|distributed=2", "central", "none", TASK(plan.privacy.mode), "Differential privacy; `distributed`: each device adds its part of the noise before its update is masked."},
-    {"privacy", "sigma", PLAN_Q16, "0.0625", "256", "=required with a mode", DRAFT(sigma_q16), "Standard deviation of the noise in steps of 2^update_exp: of each device (at least 2) or, with a trusted server, of the sum."},
+    {"privacy", "mode", PLAN_CHOICE, "none=1|distributed=2|central=3", NULL, "none", TASK(plan.privacy.mode), "Differential privacy; `distributed`: each device adds its part of the noise before its update is masked. `central`: the server, which is trusted to do so, adds it to the sum."},
+    {"privacy", "sigma", PLAN_Q16, "0.0625", "4095", "=required with a mode", DRAFT(sigma_q16), "Standard deviation of the noise in steps of 2^update_exp: distributed: of each device, from 2 to 256; central: of the sum."},
     {"privacy", "epsilon", PLAN_REAL, "0.001", "1000", "=required with a mode", DRAFT(epsilon), "Budget of the whole task: no round begins that would take it beyond (epsilon, delta)-differential privacy of a device."},
     {"privacy", "delta", PLAN_REAL, "0.000000000001", "0.1", "0.000001", TASK(privacy_delta), "The delta that goes with epsilon; far below one in the number of devices."},
     {"privacy", "rotate", PLAN_CHOICE, "yes=1|no=0", NULL, "=yes where each device adds noise", TASK(plan.privacy.rotate), "Spread each update evenly over its coordinates before it is rounded, so that fewer are cut."},

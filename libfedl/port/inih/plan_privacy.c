@@ -12,7 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-#define SIGMA_MAX     256
+#define SIGMA_MAX     256u /* of a device */
+#define SIGMA_SUM_MAX 4095u
 #define EPSILON_MAX   1000
 #define SIGMA_Q16_MIN (2u << 16) /* below, sums of discrete Gaussians are none */
 
@@ -30,6 +31,9 @@ void plan_privacy_finish(plan_draft *draft)
     /* Q16² = Q32 → Q8, rounded down: less noise is reckoned with, never more. */
     const uint64_t sigma2_q32 = (uint64_t)draft->sigma_q16 * draft->sigma_q16;
     privacy->sigma2_q8 = (uint32_t)(sigma2_q32 >> 24);
+    if (privacy->sigma2_q8 > FEDL_SIGMA2_Q8_MAX) { /* so large, the sampler takes whole steps² */
+        privacy->sigma2_q8 &= FEDL_SUM_SIGMA2_Q8_MAX;
+    }
     privacy->quantile_permille =
         privacy->adaptive_clip ? (uint16_t)draft->quantile_permille : (uint16_t)0;
     privacy->rho_budget =
@@ -57,7 +61,8 @@ static bool ring_holds(const fedl_plan *plan, uint8_t ring_bits)
     const double d = fedl_update_word_count(&update, fedl_model_parameter_count(&plan->model));
     const double clip_steps = ldexp(update.clip_q16, -16 - update.update_exp);
     const double sigma2 = update.noise_sigma2_q8 / 256.0;
-    const double spread = sqrt(clip_steps * clip_steps * n * n / d + (0.25 + sigma2) * n);
+    const double spread = sqrt(clip_steps * clip_steps * n * n / d + (0.25 + sigma2) * n +
+                               update.sum_sigma2_q8 / 256.0);
     return ldexp(1, ring_bits) >= 2 * 4 * spread && fedl_update_q_max(&update) >= 1;
 }
 
@@ -65,8 +70,7 @@ static void check_ring(plan_draft *draft)
 {
     const fedl_plan *plan = &draft->config->plan;
     const uint32_t line = plan_line_of(draft, "aggregation", "ring_bits");
-    if (plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED || draft->status != FEDL_OK ||
-        fedl_model_spec_check(&plan->model) != FEDL_OK ||
+    if (draft->status != FEDL_OK || fedl_model_spec_check(&plan->model) != FEDL_OK ||
         ring_holds(plan, plan->update.ring_bits)) {
         return;
     }
@@ -89,6 +93,11 @@ static void check_ring(plan_draft *draft)
     }
     plan_suggest(draft, "aggregation", "update_exp", "%d", coarser.update.update_exp);
     plan_suggest(draft, "aggregation", "clients_max", "%u", draft->config->round.clients_goal);
+}
+
+static uint32_t sigma_max(const fedl_plan *plan)
+{
+    return plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED ? SIGMA_MAX : SIGMA_SUM_MAX;
 }
 
 /* The noise with which all rounds would cost the budget, for an error's text: rounded up to a
@@ -140,10 +149,10 @@ static void check_budget(plan_draft *draft)
     if (affordable > 0) {
         plan_suggest(draft, "round", "rounds", "%u", (uint32_t)affordable);
     }
-    if (sigma_for(draft, charge) <= SIGMA_MAX) {
+    if (sigma_for(draft, charge) <= sigma_max(plan)) {
         plan_suggest(draft, "privacy", "sigma", "%.1f", sigma_for(draft, charge));
     } else { /* on a coarser grid the same clip norm has fewer steps, and sigma counts for more */
-        const int32_t coarser = (int32_t)ceil(log2(sigma_for(draft, charge) / SIGMA_MAX));
+        const int32_t coarser = (int32_t)ceil(log2(sigma_for(draft, charge) / sigma_max(plan)));
         plan_suggest(draft, "aggregation", "update_exp", "%d", plan->update.update_exp + coarser);
     }
     if (epsilon_for(config, charge) <= EPSILON_MAX) {
@@ -174,6 +183,11 @@ void plan_privacy_check(plan_draft *draft)
                       "sigma in [privacy] is below 2 steps, where noise of several devices does "
                       "not add up");
             plan_suggest(draft, "privacy", "sigma", "2");
+        }
+        if (draft->sigma_q16 > SIGMA_MAX << 16) {
+            plan_fail(draft, FEDL_ERR_RANGE, sigma_line,
+                      "sigma in [privacy] is above 256 steps a device");
+            plan_suggest(draft, "privacy", "sigma", "%u", SIGMA_MAX);
         }
     } else if (plan->privacy.rotate) {
         plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "rotate"),

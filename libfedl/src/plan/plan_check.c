@@ -52,7 +52,9 @@ static bool privacy_is_in_range(const fedl_privacy_config *privacy, fedl_aggrega
         privacy->mode == FEDL_PRIVACY_DISTRIBUTED
             ? privacy->sigma2_q8 >= FEDL_SIGMA2_Q8_MIN && aggregation != FEDL_AGGREGATION_PLAIN
             : privacy->sigma2_q8 >= 1 && !privacy->rotate;
-    return quantile_good && noise_good && privacy->sigma2_q8 <= FEDL_SIGMA2_Q8_MAX &&
+    const uint32_t sigma2_max =
+        privacy->mode == FEDL_PRIVACY_DISTRIBUTED ? FEDL_SIGMA2_Q8_MAX : FEDL_SUM_SIGMA2_Q8_MAX;
+    return quantile_good && noise_good && privacy->sigma2_q8 <= sigma2_max &&
            privacy->rho_budget >= 1 && privacy->rho_budget <= RHO_BUDGET_MAX;
 }
 
@@ -69,7 +71,8 @@ static fedl_status protection_check(const fedl_plan *plan)
     }
     if (!privacy_is_in_range(&plan->privacy, plan->aggregation) ||
         settled.update.rotate != plan->update.rotate ||
-        settled.update.noise_sigma2_q8 != plan->update.noise_sigma2_q8) {
+        settled.update.noise_sigma2_q8 != plan->update.noise_sigma2_q8 ||
+        settled.update.sum_sigma2_q8 != plan->update.sum_sigma2_q8) {
         return FEDL_ERR_RANGE;
     }
     if (mode != FEDL_PRIVACY_NONE &&
@@ -95,6 +98,8 @@ void fedl_plan_settle(fedl_plan *plan)
     const bool distributed = plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED;
     plan->update.rotate = distributed && plan->privacy.rotate;
     plan->update.noise_sigma2_q8 = distributed ? plan->privacy.sigma2_q8 : 0;
+    plan->update.sum_sigma2_q8 =
+        plan->privacy.mode == FEDL_PRIVACY_CENTRAL ? plan->privacy.sigma2_q8 : 0;
 }
 
 fedl_status fedl_plan_check(const fedl_plan *plan)

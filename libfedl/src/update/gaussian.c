@@ -7,6 +7,9 @@
 #include "base/secret.h"
 
 #define BUFFER_WORDS (FEDLI_NOISE_BUFFER * 8u)
+#define SIGMA2_ONE   256u    /* σ² = 1, Q8 */
+#define Y_END        8192u   /* 32 · 256 */
+#define Y_END_COARSE 131072u /* 32 · 4096 */
 
 void fedli_noise_bits_init(fedli_noise_bits *bits, fedl_keystream_fn stream, const uint8_t key[32],
                            uint32_t block)
@@ -85,19 +88,23 @@ static uint64_t laplace(fedli_noise_bits *bits, uint64_t t, bool *negative)
 
 int32_t fedli_noise_sample(fedli_noise_bits *bits, uint32_t sigma2_q8)
 {
-    FEDLI_CHECK(sigma2_q8 >= 1 && sigma2_q8 <= FEDL_SIGMA2_Q8_MAX);
-    /* σ² = n/256, t = ⌊σ⌋ + 1 ≤ 257: keep y with probability exp(−(|y| − σ²/t)² / 2σ²), which is
-     * exp(−(256·t·|y| − n)² / (512·n·t²)). 256·t < 2^17; n ≤ 2^24. */
-    const uint64_t n = sigma2_q8;
-    const uint64_t t = (uint64_t)fedli_isqrt_u64(n >> 8) + 1u;
-    const uint64_t q = 512u * n * t * t; /* ≤ 2^9 · 2^24 · 2^16.02 < 2^50 */
+    FEDLI_CHECK(sigma2_q8 >= 1 && (sigma2_q8 <= FEDL_SIGMA2_Q8_MAX || sigma2_q8 % SIGMA2_ONE == 0));
+    /* σ² = n/unit, t = ⌊σ⌋ + 1: keep y with probability exp(−(|y| − σ²/t)² / 2σ²), which is
+     * exp(−(unit·t·|y| − n)² / (2·unit·n·t²)). Up to σ = 256: unit = 256, t ≤ 257, n ≤ 2^24; above
+     * unit = 1, t ≤ 2^12, n < 2^24. */
+    const bool coarse = sigma2_q8 > FEDL_SIGMA2_Q8_MAX;
+    const uint64_t unit = coarse ? 1u : SIGMA2_ONE;
+    const uint64_t n = coarse ? sigma2_q8 / SIGMA2_ONE : sigma2_q8;
+    const uint64_t t = (uint64_t)fedli_isqrt_u64(sigma2_q8 / SIGMA2_ONE) + 1u;
+    const uint64_t q = 2u * unit * n * t * t; /* ≤ 2^9 · 2^24 · 2^16.02 or 2 · 2^24 · 2^24 */
+    const uint64_t y_end = coarse ? Y_END_COARSE : Y_END;
     for (;;) {
         bool negative = false;
         const uint64_t y = laplace(bits, t, &negative);
-        if (y >= 8192u) {
-            continue; /* at σ = 256 that is 32 σ: kept with probability exp(−480) at most */
+        if (y >= y_end) {
+            continue; /* from 32 σ on: kept with probability exp(−480) at most */
         }
-        const uint64_t scaled = 256u * t * y; /* < 2^30.1 */
+        const uint64_t scaled = unit * t * y; /* < 2^30.1 or ≤ 2^29 */
         const uint64_t distance = scaled > n ? scaled - n : n - scaled;
         if (fedli_noise_bernoulli_exp(bits, distance * distance, q)) { /* < 2^61 */
             return negative ? -(int32_t)y : (int32_t)y;

@@ -36,7 +36,7 @@ void fedli_noise_bits_init(fedli_noise_bits *bits, fedl_keystream_fn stream, con
 uint64_t fedli_noise_below(fedli_noise_bits *bits, uint64_t bound);
 /** True with probability exp(−p/q); q ≥ 1, p < 2^62, q ≤ 2^56. */
 bool fedli_noise_bernoulli_exp(fedli_noise_bits *bits, uint64_t p, uint64_t q);
-/** One sample, 1 ≤ sigma2_q8 ≤ FEDL_SIGMA2_Q8_MAX. */
+/** One sample, 1 ≤ sigma2_q8 ≤ FEDL_SIGMA2_Q8_MAX; larger ones are multiples of 256. */
 int32_t fedli_noise_sample(fedli_noise_bits *bits, uint32_t sigma2_q8);
 /** values[i] += sample number first + i. first + count ≤ 2^20. */
 void fedli_noise_add(int32_t *values, uint32_t first, uint32_t count, uint32_t sigma2_q8,

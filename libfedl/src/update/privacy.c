@@ -8,6 +8,9 @@
  *   ρ  = Δ̃² / (2 · n_eff · σ²)             per released sum; n_eff honest devices add noise
  *
  * s·C: the clip norm in steps of the update grid; d: coordinates that carry noise.
+ *
+ * Where the server adds the noise, devices round in public and fedl_update_begin() sees to it that
+ * no rounded vector is longer than s·C: Δ² = (s·C)², n_eff = 1 and σ² that of the sum.
  */
 #include "base/check.h"
 #include "base/fixed.h"
@@ -34,6 +37,9 @@ uint64_t fedl_privacy_bound_q16(const fedl_update_config *cfg, uint32_t paramete
     if (clip_q8 > FEDL_PRIVACY_CLIP_STEPS_MAX << 8) {
         return 0;
     }
+    if (cfg->sum_sigma2_q8 != 0) {
+        return clip_q8 * clip_q8;
+    }
     const uint64_t d = fedl_update_word_count(cfg, parameter_count);
     /* √d in Q8 = √(d · 2^16) ≤ 2^18. All terms in Q16: 2^56 + 2^34 + 2^36 + 2^25. */
     return clip_q8 * clip_q8 + (d << 14) + (clip_q8 << 8) + (ceil_sqrt(d << 16) << 7);
@@ -42,7 +48,7 @@ uint64_t fedl_privacy_bound_q16(const fedl_update_config *cfg, uint32_t paramete
 uint64_t fedl_privacy_rho(uint64_t bound_q16, uint32_t n_eff, uint32_t sigma2_q8)
 {
     if (bound_q16 == 0 || n_eff == 0 || sigma2_q8 == 0 || bound_q16 >= UINT64_C(1) << 58 ||
-        n_eff > FEDL_COHORT_MAX || sigma2_q8 > FEDL_SIGMA2_Q8_MAX) {
+        (uint64_t)n_eff * sigma2_q8 > (uint64_t)FEDL_COHORT_MAX * FEDL_SIGMA2_Q8_MAX) {
         return UINT64_MAX;
     }
     /*

@@ -113,7 +113,7 @@ static void fill_tail(fedl_update *update, uint32_t row_count, const fedl_train_
     uint64_t *tail = update->tail;
     memset(tail, 0, sizeof update->tail);
     tail[FEDL_TAIL_WEIGHT] = fedl_update_weight(&update->config, row_count);
-    if (update->config.noise_sigma2_q8 != 0) {
+    if (update->config.noise_sigma2_q8 != 0 || update->config.sum_sigma2_q8 != 0) {
         return; /* exact metrics are not private */
     }
     tail[FEDL_TAIL_ROWS] = row_count;

@@ -22,9 +22,10 @@ uint32_t fedl_update_q_max(const fedl_update_config *cfg)
     if (!ring_is_known(cfg->ring_bits) || !counts_are_in_range(cfg)) {
         return 0;
     }
-    /* 8σ·√n = √(64 · σ² · n); in Q8: 2^6 · 2^24 · 2^16 = 2^46. The sum of n noises is beyond it
-     * with probability 2·e^-32 per coordinate. */
-    const uint64_t square_q8 = 64u * (uint64_t)cfg->noise_sigma2_q8 * cfg->clients_max;
+    /* 8σ·√n = √(64 · σ² · n); in Q8: 2^6 · 2^24 · 2^16 = 2^46, and 2^38 of the sum's. The sum of n
+     * noises is beyond it with probability 2·e^-32 per coordinate. */
+    const uint64_t square_q8 =
+        64u * ((uint64_t)cfg->noise_sigma2_q8 * cfg->clients_max + cfg->sum_sigma2_q8);
     const uint32_t margin = square_q8 == 0 ? 0u : fedli_isqrt_u64(square_q8 >> 8) + 1u;
     /* clients_max < 2^16 and w_max < 2^8: the divisor is below 2^24. */
     const uint32_t half_ring = (UINT32_C(1) << (cfg->ring_bits - 1)) - 1u;
@@ -34,6 +35,12 @@ uint32_t fedl_update_q_max(const fedl_update_config *cfg)
 /* Weights would multiply the sensitivity and tell how much data a device has. */
 static bool noise_is_in_range(const fedl_update_config *cfg)
 {
+    if (cfg->sum_sigma2_q8 != 0) {
+        const bool whole = cfg->sum_sigma2_q8 % 256u == 0;
+        return cfg->noise_sigma2_q8 == 0 && !cfg->rotate &&
+               (cfg->sum_sigma2_q8 <= FEDL_SIGMA2_Q8_MAX || whole) && cfg->w_unit == 0 &&
+               cfg->w_max == 1 && fedl_privacy_bound_q16(cfg, 1) != 0;
+    }
     if (cfg->noise_sigma2_q8 == 0) {
         return !cfg->rotate; /* rotation serves noise only */
     }
