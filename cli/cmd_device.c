@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* device add | list | revoke */
+/* device add | list | revoke | readmit */
 #include "command.h"
 #include "print.h"
 
@@ -54,9 +54,10 @@ int fedl_cmd_device_add(const fedl_arguments *arguments)
 }
 
 static const fedl_column device_columns[] = {
-    {"device_id", "id", FEDL_CELL_NUMBER},  {"name", "name", FEDL_CELL_TEXT},
-    {"state", "state", FEDL_CELL_TEXT},     {"connected", "connected", FEDL_CELL_BOOL},
-    {"seen_s", "last seen", FEDL_CELL_AGO}, {"reports", "reports", FEDL_CELL_NUMBER},
+    {"device_id", "id", FEDL_CELL_NUMBER},       {"name", "name", FEDL_CELL_TEXT},
+    {"state", "state", FEDL_CELL_TEXT},          {"connected", "connected", FEDL_CELL_BOOL},
+    {"seen_s", "last seen", FEDL_CELL_AGO},      {"reports", "reports", FEDL_CELL_NUMBER},
+    {"left_out", "left out of", FEDL_CELL_TEXT},
 };
 
 int fedl_cmd_device_list(const fedl_arguments *arguments)
@@ -73,10 +74,11 @@ int fedl_cmd_device_list(const fedl_arguments *arguments)
     return code;
 }
 
-int fedl_cmd_device_revoke(const fedl_arguments *arguments)
+/* Asks for something about one device, and says what has become of it. */
+static int change(const fedl_arguments *arguments, const char *command, const char *outcome)
 {
     fedl_admin_reply reply;
-    cJSON *request = fedl_admin_request("device.revoke");
+    cJSON *request = fedl_admin_request(command);
     (void)cJSON_AddStringToObject(request, "device", arguments->positional[0]);
     const int code = fedl_admin_call(&reply, arguments->home, request, fedl_bytes_of(NULL, 0));
     if (code == FEDL_EXIT_OK) {
@@ -84,11 +86,22 @@ int fedl_cmd_device_revoke(const fedl_arguments *arguments)
             fedl_print_object(reply.json, NULL, 0, true);
         } else {
             (void)printf(
-                "device %.0f '%s' is revoked: its session is closed and its key no longer works\n",
+                "device %.0f '%s' %s\n",
                 cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(reply.json, "device_id")),
-                string_in(reply.json, "name"));
+                string_in(reply.json, "name"), outcome);
         }
         fedl_admin_reply_free(&reply);
     }
     return code;
+}
+
+int fedl_cmd_device_revoke(const fedl_arguments *arguments)
+{
+    return change(arguments, "device.revoke",
+                  "is revoked: its session is closed and its key no longer works");
+}
+
+int fedl_cmd_device_readmit(const fedl_arguments *arguments)
+{
+    return change(arguments, "device.readmit", "may take part in all tasks again");
 }

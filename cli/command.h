@@ -39,6 +39,7 @@ int fedl_cmd_status(const fedl_arguments *arguments);
 int fedl_cmd_device_add(const fedl_arguments *arguments);
 int fedl_cmd_device_list(const fedl_arguments *arguments);
 int fedl_cmd_device_revoke(const fedl_arguments *arguments);
+int fedl_cmd_device_readmit(const fedl_arguments *arguments);
 int fedl_cmd_plan_check(const fedl_arguments *arguments);
 int fedl_cmd_device_pending(const fedl_arguments *arguments);
 int fedl_cmd_device_certify(const fedl_arguments *arguments);

@@ -16,6 +16,8 @@ static const fedl_command commands[] = {
     {"device list", "", "all devices and when they were last seen", 0, 0, "", fedl_cmd_device_list},
     {"device revoke", "DEVICE", "shut a device out, at once and for good", 1, 1, "",
      fedl_cmd_device_revoke},
+    {"device readmit", "DEVICE", "let a device that was found lying take part again", 1, 1, "",
+     fedl_cmd_device_readmit},
     {"plan check", "PLAN [SECTION.KEY=VALUE …]", "is a plan safe, and what does it cost?", 1,
      FEDL_POSITIONAL_MAX, "", fedl_cmd_plan_check},
     {"device pending", "[--out FILE]", "devices that wait for a certificate; FILE: to be signed", 0,

@@ -99,6 +99,14 @@ static fedl_status restore_task(restart_state *state)
     return fedl_coord_restore_task(&world->coord, &restore);
 }
 
+static bool restore_exclusion(void *context, uint32_t device_id)
+{
+    restart_state *state = context;
+    state->status =
+        fedl_coord_restore_exclusion(&state->world->coord, state->task.task_id, device_id);
+    return state->status == FEDL_OK;
+}
+
 static fedl_status restore_all(fedl_sim_world *world)
 {
     const fedl_store_ops *ops = world->store->ops;
@@ -116,6 +124,10 @@ static fedl_status restore_all(fedl_sim_world *world)
     }
     if (status == FEDL_OK) {
         status = restore_task(&state);
+    }
+    if (status == FEDL_OK) {
+        status = ops->exclusion_each(world->store, state.task.task_id, restore_exclusion, &state);
+        status = status == FEDL_OK ? state.status : status;
     }
     free(state.container);
     free(state.agg_state);

@@ -73,6 +73,40 @@ static void device_revoke(fedli_coord_state *c)
     fedli_device_expel(c, d);
 }
 
+/* Into all tasks at once: whoever looks after devices does not think in tasks. */
+static void device_readmit(fedli_coord_state *c)
+{
+    const fedl_admin *admin = &c->event->admin;
+    fedli_device *d = fedli_device_find(c, admin->device_id);
+    if (d == NULL) {
+        answer(c, FEDL_ERR_NOT_FOUND);
+        return;
+    }
+    if (d->excluded_tasks == 0) {
+        answer(c, FEDL_ERR_STATE);
+        return;
+    }
+    fedli_device_op *op =
+        d->op_out ? NULL : fedli_device_op_take(c, FEDL_STORE_DEVICE_READMIT, &d->record);
+    if (op == NULL) {
+        answer(c, FEDL_ERR_BUSY);
+        return;
+    }
+    op->admin_ticket = admin->ticket;
+    op->readmit_tasks = d->excluded_tasks; /* not those that find it lying from here on */
+    d->op_out = true;
+}
+
+static void readmit_stored(fedli_coord_state *c, const fedli_device_op *op, fedli_device *d,
+                           fedl_status status)
+{
+    if (status == FEDL_OK) {
+        fedli_excluded_readmit(c, d, op->readmit_tasks);
+        fedli_outbox_log(c, FEDL_LOG_DEVICE_READMITTED)->device_id = d->record.device_id;
+    }
+    fedli_outbox_admin(c, op->admin_ticket, status, d->record.device_id, 0, NULL);
+}
+
 void fedli_admin_device_stored(fedli_coord_state *c, fedli_device_op *op, fedl_status status)
 {
     const fedl_device_record *record = &op->op.device;
@@ -95,6 +129,10 @@ void fedli_admin_device_stored(fedli_coord_state *c, fedli_device_op *op, fedl_s
     fedli_device *d = fedli_device_find(c, record->device_id);
     FEDLI_CHECK(d != NULL);
     d->op_out = false;
+    if (op->op.kind == FEDL_STORE_DEVICE_READMIT) {
+        readmit_stored(c, op, d, status);
+        return;
+    }
     if (status == FEDL_OK) {
         d->unstored = false;
         fedli_outbox_log(c, FEDL_LOG_DEVICE_REVOKED)->device_id = record->device_id;
@@ -188,6 +226,9 @@ void fedli_admin_on_event(fedli_coord_state *c)
         return;
     case FEDL_ADMIN_DEVICE_CERTIFY:
         fedli_enrol_certify(c);
+        return;
+    case FEDL_ADMIN_DEVICE_READMIT:
+        device_readmit(c);
         return;
     case FEDL_ADMIN_TASK_ADD:
         task_add(c);

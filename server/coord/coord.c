@@ -142,6 +142,7 @@ static bool event_is_valid(const fedl_event *event)
     case FEDL_ADMIN_DEVICE_ADD:
     case FEDL_ADMIN_DEVICE_REVOKE:
     case FEDL_ADMIN_DEVICE_CERTIFY:
+    case FEDL_ADMIN_DEVICE_READMIT:
     case FEDL_ADMIN_TASK_PAUSE:
     case FEDL_ADMIN_TASK_RESUME:
         return true;

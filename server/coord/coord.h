@@ -127,6 +127,8 @@ typedef enum fedl_admin_kind {
     FEDL_ADMIN_TASK_RESUME = 5,    /* task_id */
     FEDL_ADMIN_DEVICE_CERTIFY = 6, /* device_id, certificate: MISMATCH when it is not exactly that
                                       of the pending device, signed by the CA */
+    FEDL_ADMIN_DEVICE_READMIT = 7, /* device_id: into every task that leaves it out for lying;
+                                      STATE: none does */
 } fedl_admin_kind;
 
 typedef struct fedl_admin {
@@ -197,7 +199,9 @@ typedef enum fedl_log_kind {
     FEDL_LOG_SURVIVORS = 17,      /* U3 is frozen: a = survivors, b = of so many with shares */
     FEDL_LOG_ROUND_BURNT = 18,    /* text = reason, device_id = blamed or 0 */
     FEDL_LOG_DEVICE_PENDING = 20, /* has enrolled, waits for its certificate */
-    FEDL_LOG_EXCLUDED = 19,       /* device_id is left out of the next attempt; text = reason */
+    FEDL_LOG_EXCLUDED = 19, /* device_id is left out; a = 1: until it is readmitted, 0: of this
+                               round; text = reason */
+    FEDL_LOG_DEVICE_READMITTED = 21,
 } fedl_log_kind;
 
 typedef struct fedl_action {
@@ -254,6 +258,9 @@ FEDL_NODISCARD fedl_status fedl_coord_restore_device(fedl_coord *coord,
                                                      const fedl_device_record *device);
 FEDL_NODISCARD fedl_status fedl_coord_restore_task(fedl_coord *coord,
                                                    const fedl_task_restore *task);
+/** A device that a task leaves out for lying; after both. Errors: ERR_NOT_FOUND, ERR_STATE. */
+FEDL_NODISCARD fedl_status fedl_coord_restore_exclusion(fedl_coord *coord, uint32_t task_id,
+                                                        uint32_t device_id);
 
 /** Feeds one event. Errors: ERR_ARGUMENT, ERR_STATE (an answer to a ticket that is not out). */
 FEDL_NODISCARD fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event,
@@ -311,6 +318,9 @@ uint32_t fedl_coord_task_count(const fedl_coord *coord);
 void fedl_coord_task_at(const fedl_coord *coord, fedl_task_info *info, uint32_t index);
 uint32_t fedl_coord_device_count(const fedl_coord *coord);
 void fedl_coord_device_at(const fedl_coord *coord, fedl_device_info *info, uint32_t index);
+/** Does the task leave the device out until the operator readmits it? */
+bool fedl_coord_device_excluded(const fedl_coord *coord, uint32_t device_index,
+                                uint32_t task_index);
 
 typedef struct fedl_coord_counters {
     uint64_t messages;

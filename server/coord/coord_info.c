@@ -72,6 +72,14 @@ void fedl_coord_device_at(const fedl_coord *coord, fedl_device_info *info, uint3
     info->report_count = d->report_count;
 }
 
+bool fedl_coord_device_excluded(const fedl_coord *coord, uint32_t device_index, uint32_t task_index)
+{
+    const fedli_coord_state *c = coord->state;
+    FEDLI_CHECK(device_index < c->device_count && task_index < c->task_count);
+    return (c->devices[device_index].excluded_tasks >> c->tasks[task_index]->masked.exclusion_bit &
+            1u) != 0;
+}
+
 void fedl_coord_counters_read(const fedl_coord *coord, fedl_coord_counters *counters)
 {
     *counters = coord->state->counters;

@@ -198,7 +198,7 @@ void fedli_masked_update(fedli_coord_state *c, fedli_task *t)
     m->seen = phase;
     if (t->phase == FEDL_PHASE_RUNNING) {
         if (phase == FEDL_GROUP_FAILED) {
-            fedli_excluded_blame(c, t, fedl_group_reason(&m->group));
+            fedli_excluded_blame(t, fedl_group_reason(&m->group));
             fedli_round_abort(c, t, fedl_group_reason(&m->group));
         } else if (phase == FEDL_GROUP_FROZEN) {
             freeze(c, t);
@@ -208,7 +208,7 @@ void fedli_masked_update(fedli_coord_state *c, fedli_task *t)
         }
     } else if (t->phase == FEDL_PHASE_UNMASKING) {
         if (phase == FEDL_GROUP_FAILED) {
-            fedli_excluded_blame(c, t, fedl_group_reason(&m->group));
+            fedli_excluded_blame(t, fedl_group_reason(&m->group));
             fedli_round_burn(c, t, fedl_group_reason(&m->group));
         } else if (phase == FEDL_GROUP_READY) {
             compute(c, t);
@@ -255,7 +255,7 @@ void fedli_masked_computed(fedli_coord_state *c, fedli_task *t)
         fedli_round_burn(c, t, "the sum is out of range");
         return;
     }
-    fedli_excluded_blame(c, t, "sent a wrong share");
+    fedli_excluded_blame(t, "sent a wrong share");
     if (t->plan.update.rotate) {
         fedl_accum_unrotate(&t->accum, fedli_rotate_seed(t->plan.run_seed, t->round));
     }

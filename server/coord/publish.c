@@ -78,6 +78,8 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
     t->op.members = t->member_ids;
     t->op.member_count = list_counted(t);
     t->op.text = NULL;
+    t->op.blamed = t->masked.blamed; /* a sum can be whole although somebody lied */
+    t->op.blamed_other = t->masked.blamed_other;
     t->op.rho = fedli_task_is_central(t) ? fedli_task_charge(&t->plan) : 0;
     t->op.model = t->model;
     t->op.model.version = t->model.version + 1u;

@@ -45,6 +45,7 @@ void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t)
 /* The attempt is over, however it ended: slots are free, those who still wait count again. */
 static void end_attempt(fedli_coord_state *c, fedli_task *t)
 {
+    fedli_excluded_stored(c, t);
     fedli_upload_free_slots(t);
     fedl_accum_clear(&t->accum);
     for (uint32_t i = 0; i < t->member_count; i++) {
@@ -344,6 +345,7 @@ void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
     case FEDL_STORE_DEVICE_CERTIFY:
+    case FEDL_STORE_DEVICE_READMIT:
         break;
     }
     FEDLI_CHECK(false); /* a task makes no other op */

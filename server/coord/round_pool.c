@@ -71,7 +71,7 @@ static void choose(fedli_coord_state *c, fedli_task *t)
     t->member_count = 0;
     for (uint32_t i = 0; i < c->device_count; i++) {
         const fedli_device *d = &c->devices[i];
-        if (d->available_until_ns == 0 || fedli_excluded(t, d->record.device_id)) {
+        if (d->available_until_ns == 0 || fedli_excluded(t, d)) {
             continue;
         }
         const fedli_member m = {d->record.device_id, fedli_mix32(key ^ d->record.device_id),
@@ -103,20 +103,14 @@ static void forget_late(fedli_coord_state *c)
 
 /* Devices that are left out still count as being there, or a fleet that has no others would wait
  * for ever; but enough of those that may be chosen must remain. */
-static bool is_ready(const fedli_coord_state *c, fedli_task *t)
+static bool is_ready(const fedli_coord_state *c, const fedli_task *t)
 {
     if (t->phase != FEDL_PHASE_POOL) {
         return false;
     }
-    uint32_t choosable = c->available_count;
-    const uint32_t excluded_count = fedli_excluded_list(t);
-    for (uint32_t i = 0; i < excluded_count; i++) {
-        const fedli_device *d = fedli_device_find(c, t->masked.excluded_ids[i]);
-        choosable -= d != NULL && d->available_until_ns != 0 ? 1u : 0u;
-    }
-    return choosable >= fedli_masked_cohort_min(t) &&
-           (c->available_count >= t->round_config.pool_min ||
-            (t->timer_ns <= c->now_ns && c->available_count >= t->round_config.clients_goal));
+    return (c->available_count >= t->round_config.pool_min ||
+            (t->timer_ns <= c->now_ns && c->available_count >= t->round_config.clients_goal)) &&
+           c->available_count - fedli_excluded_available(c, t) >= fedli_masked_cohort_min(t);
 }
 
 static fedli_task *next_ready(const fedli_coord_state *c)

@@ -85,6 +85,7 @@ typedef enum fedl_store_op_kind {
                                     group_state are forgotten, the charge stays. rho as
                                     ROUND_ABORT, of an open attempt without a sum */
     FEDL_STORE_DEVICE_CERTIFY = 11, /* device.device_id, device.cert_signature: PENDING → ACTIVE */
+    FEDL_STORE_DEVICE_READMIT = 12, /* device.device_id: forgets that tasks leave it out */
 } fedl_store_op_kind;
 
 typedef struct fedl_store_op {
@@ -105,7 +106,9 @@ typedef struct fedl_store_op {
     fedl_bytes masked_sum;      /* one vector */
     fedl_bytes group_state;     /* fedl_group_export() */
     uint64_t rho;               /* privacy charge, FEDL_RHO_ONE units; 0 = none */
-    uint32_t blamed;            /* ROUND_ABORT, ROUND_BURN: device to name in the audit; 0 = none */
+    uint32_t blamed;            /* ROUND_ABORT, ROUND_BURN, COMMIT: device to name in the audit; 0 =
+                                   none. Without blamed_other it has lied: from here on the task
+                                   leaves it out */
     uint32_t blamed_other;      /* the other end of a complaint; 0 = none */
     const char *text;           /* static storage, or NULL */
 } fedl_store_op;

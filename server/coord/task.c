@@ -216,6 +216,7 @@ fedl_status fedli_task_create(fedli_coord_state *c, fedli_task **task, const fed
         c->tasks[at] = c->tasks[at - 1u];
     }
     c->tasks[at] = t;
+    fedli_excluded_name_task(c, t);
     if (task_id >= c->task_id_next) {
         c->task_id_next = task_id + 1u;
     }

@@ -9,9 +9,11 @@
 #include "coord/coord.h"
 #include "coord/group.h"
 
-#define FEDLI_SLOT_NONE      UINT32_MAX
-#define FEDLI_STAGING_MAX    64u
-#define FEDLI_EXCLUSIONS_MAX 64u /* devices left out of a task at once; then the oldest returns */
+#define FEDLI_SLOT_NONE   UINT32_MAX
+#define FEDLI_STAGING_MAX 64u
+#define FEDLI_EXCLUSIONS_MAX                                                                       \
+    64u                          /* devices left out of a round at once; then the oldest returns   \
+                                  */
 #define FEDLI_COMPLAINTS_MAX 64u /* complaints remembered per task */
 
 typedef enum fedli_member_state {
@@ -40,7 +42,7 @@ typedef struct fedli_slot {
 
 typedef struct fedli_exclusion {
     uint32_t device_id;
-    uint32_t round; /* left out of this round; 0 = for as long as this server runs the task */
+    uint32_t round; /* left out of this round */
 } fedli_exclusion;
 
 typedef struct fedli_complaint {
@@ -65,6 +67,9 @@ typedef struct fedli_masked {
     fedl_compute_job job;
     uint32_t blamed; /* by the attempt that has failed; 0 = nobody */
     uint32_t blamed_other;
+    const char *blamed_for; /* static text */
+    uint32_t exclusion_bit; /* of fedli_device.excluded_tasks; no other task has it */
+    uint32_t liar_count;    /* devices with this bit */
     fedli_exclusion exclusions[FEDLI_EXCLUSIONS_MAX]; /* oldest first */
     uint32_t exclusion_count;
     uint32_t excluded_ids[FEDLI_EXCLUSIONS_MAX];

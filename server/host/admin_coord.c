@@ -60,6 +60,8 @@ void fedli_admin_send_to_coord(fedl_admin_work *work)
         event.admin.kind = FEDL_ADMIN_DEVICE_ADD;
     } else if (request->command == FEDL_COMMAND_DEVICE_REVOKE) {
         event.admin.kind = FEDL_ADMIN_DEVICE_REVOKE;
+    } else if (request->command == FEDL_COMMAND_DEVICE_READMIT) {
+        event.admin.kind = FEDL_ADMIN_DEVICE_READMIT;
     } else if (request->command == FEDL_COMMAND_DEVICE_CERTIFY) {
         if (request->payload_bytes != sizeof event.admin.certificate) {
             fedli_admin_fail(work, FEDL_ERR_SIZE, "not a certificate", "it has 176 bytes");
@@ -100,6 +102,9 @@ static const char *remedy(const fedl_admin_work *work, fedl_status status)
         if (work->request.command == FEDL_COMMAND_DEVICE_CERTIFY) {
             return "the device does not wait for a certificate: fedl device pending lists those "
                    "that do";
+        }
+        if (work->request.command == FEDL_COMMAND_DEVICE_READMIT) {
+            return "no task leaves the device out: fedl device list shows those that are left out";
         }
         return work->request.command == FEDL_COMMAND_DEVICE_REVOKE
                    ? "the device is revoked already"
@@ -157,6 +162,7 @@ void fedli_admin_coord_reply(fedl_admin_work *work, const fedl_action *action)
             fedli_json_hex(work->reply, "digest", info.digest, 32);
         }
     } else if (request->command == FEDL_COMMAND_DEVICE_REVOKE ||
+               request->command == FEDL_COMMAND_DEVICE_READMIT ||
                request->command == FEDL_COMMAND_DEVICE_CERTIFY) {
         fedli_json_u64(work->reply, "device_id", work->device_id);
         (void)cJSON_AddStringToObject(work->reply, "name", device_name(host, work->device_id));
@@ -189,6 +195,7 @@ void fedli_admin_begin(fedl_admin_work *work)
         break;
     case FEDL_COMMAND_DEVICE_ADD:
     case FEDL_COMMAND_DEVICE_REVOKE:
+    case FEDL_COMMAND_DEVICE_READMIT:
     case FEDL_COMMAND_DEVICE_CERTIFY:
     case FEDL_COMMAND_TASK_ADD:
     case FEDL_COMMAND_TASK_PAUSE:

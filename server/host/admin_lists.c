@@ -6,6 +6,7 @@
 #include "posix/host_clock.h"
 #include "store/state_name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,6 +155,22 @@ void fedli_admin_status(fedl_admin_work *work)
     fedli_admin_finish(work);
 }
 
+/* The tasks that leave a device out for lying, by name; an empty text is the normal case. */
+static void put_left_out(cJSON *object, const fedl_coord *coord, uint32_t device_index)
+{
+    char names[512] = "";
+    for (uint32_t i = 0; i < fedl_coord_task_count(coord); i++) {
+        if (fedl_coord_device_excluded(coord, device_index, i)) {
+            fedl_task_info info;
+            fedl_coord_task_at(coord, &info, i);
+            const size_t used = strlen(names);
+            (void)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "",
+                           info.name);
+        }
+    }
+    (void)cJSON_AddStringToObject(object, "left_out", names);
+}
+
 void fedli_admin_device_list(fedl_admin_work *work)
 {
     const fedl_coord *coord = &work->host->coord;
@@ -174,6 +191,7 @@ void fedli_admin_device_list(fedl_admin_work *work)
             (void)cJSON_AddNullToObject(object, "seen_s");
         }
         fedli_json_u64(object, "reports", info.report_count);
+        put_left_out(object, coord, i);
         fedli_json_u64(object, "changed_s", info.record->changed_s);
         fedli_json_u64(object, "token_expires_s", info.record->token_expires_s);
         if (info.record->state == FEDL_DEVICE_PENDING) { /* what a certificate is made of */
@@ -258,6 +276,7 @@ bool fedli_admin_resolve(fedl_admin_work *work)
 {
     switch (work->request.command) {
     case FEDL_COMMAND_DEVICE_REVOKE:
+    case FEDL_COMMAND_DEVICE_READMIT:
     case FEDL_COMMAND_DEVICE_CERTIFY:
         return resolve_device(work);
     case FEDL_COMMAND_TASK_SHOW:

@@ -31,6 +31,7 @@ static const command_row commands[] = {
     {"device.add", FEDL_COMMAND_DEVICE_ADD, FIELD_NAME | FIELD_VALID},
     {"device.list", FEDL_COMMAND_DEVICE_LIST, 0},
     {"device.revoke", FEDL_COMMAND_DEVICE_REVOKE, FIELD_DEVICE},
+    {"device.readmit", FEDL_COMMAND_DEVICE_READMIT, FIELD_DEVICE},
     {"device.certify", FEDL_COMMAND_DEVICE_CERTIFY, FIELD_DEVICE | FIELD_PAYLOAD},
     {"task.add", FEDL_COMMAND_TASK_ADD, FIELD_PAYLOAD},
     {"task.list", FEDL_COMMAND_TASK_LIST, 0},

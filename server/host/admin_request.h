@@ -30,6 +30,7 @@ typedef enum fedl_admin_command {
     FEDL_COMMAND_AUDIT_LIST = 14,   /* limit */
     FEDL_COMMAND_AUDIT_VERIFY = 15,
     FEDL_COMMAND_DEVICE_CERTIFY = 16, /* device; payload: the certificate */
+    FEDL_COMMAND_DEVICE_READMIT = 17, /* device */
 } fedl_admin_command;
 
 typedef struct fedl_admin_request {

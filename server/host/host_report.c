@@ -161,6 +161,15 @@ static void report_blame(fedl_host *host, const fedl_action *action, const char 
                  (unsigned)action->attempt, what, device, text);
 }
 
+static void report_excluded(fedl_host *host, const fedl_action *action)
+{
+    if (action->a == 1) {
+        report_blame(host, action, "device.excluded", "left out until fedl device readmit");
+    } else {
+        report_blame(host, action, "round.excluded", "left out of the next attempt");
+    }
+}
+
 void fedli_host_charged(const fedl_host *host, const fedl_store_op *op)
 {
     const bool charges = op->kind == FEDL_STORE_GROUP_COMMIT || op->kind == FEDL_STORE_COMMIT ||
@@ -267,6 +276,9 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
     case FEDL_LOG_DEVICE_REVOKED:
         report_device(host, action, "device.revoked", "is revoked");
         break;
+    case FEDL_LOG_DEVICE_READMITTED:
+        report_device(host, action, "device.readmitted", "may take part in all tasks again");
+        break;
     case FEDL_LOG_DEVICE_LEFT:
         report_device(host, action, "device.left", "left");
         break;
@@ -321,7 +333,7 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
         report_blame(host, action, "round.burnt", "burnt");
         break;
     case FEDL_LOG_EXCLUDED:
-        report_blame(host, action, "round.excluded", "left out of the next attempt");
+        report_excluded(host, action);
         break;
     }
 }

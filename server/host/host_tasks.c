@@ -121,6 +121,7 @@ typedef struct stored_task {
     fedl_task_row row;
     uint8_t *plan_text;
     fedl_model_row newest;
+    uint32_t left_out; /* devices, for lying */
 } stored_task;
 
 typedef struct restore_state {
@@ -228,6 +229,30 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
     return status;
 }
 
+typedef struct exclusion_state {
+    fedl_host *host;
+    uint32_t task_id;
+    uint32_t count;
+    fedl_status status;
+} exclusion_state;
+
+static bool restore_exclusion(void *context, uint32_t device_id)
+{
+    exclusion_state *state = context;
+    state->status = fedl_coord_restore_exclusion(&state->host->coord, state->task_id, device_id);
+    state->count++;
+    return state->status == FEDL_OK;
+}
+
+static fedl_status restore_exclusions(fedl_host *host, stored_task *task)
+{
+    exclusion_state state = {.host = host, .task_id = task->row.task_id};
+    const fedl_status status =
+        host->store->ops->exclusion_each(host->store, task->row.task_id, restore_exclusion, &state);
+    task->left_out = state.count;
+    return status == FEDL_OK ? state.status : status;
+}
+
 static void say_task(fedl_host *host, const stored_task *task)
 {
     fedl_log_line line;
@@ -240,16 +265,22 @@ static void say_task(fedl_host *host, const stored_task *task)
     fedl_log_u64(&line, "round_next", task->row.round_next);
     fedl_log_u64(&line, "attempt_last", task->row.attempt_last);
     fedl_log_u64(&line, "masked_sum_bytes", task->row.masked_sum_bytes);
+    fedl_log_u64(&line, "devices_left_out", task->left_out);
     const char *waits = "";
+    char left_out[48] = "";
     if (task->row.masked_sum_bytes > 0) {
         waits = " · a masked sum waits to be finished";
     } else if (task->row.attempt_last > 0) {
         waits = " · its last attempt was not finished";
     }
-    fedl_log_end(&line, "restored task %u \"%s\" · %s · version %u %02x%02x…%s",
+    if (task->left_out > 0) {
+        (void)snprintf(left_out, sizeof left_out, " · %u device%s left out",
+                       (unsigned)task->left_out, task->left_out == 1 ? "" : "s");
+    }
+    fedl_log_end(&line, "restored task %u \"%s\" · %s · version %u %02x%02x…%s%s",
                  (unsigned)task->row.task_id, task->row.name, fedl_task_state_name(task->row.state),
-                 (unsigned)task->row.version, task->newest.digest[0], task->newest.digest[1],
-                 waits);
+                 (unsigned)task->row.version, task->newest.digest[0], task->newest.digest[1], waits,
+                 left_out);
 }
 
 static fedl_status restore_task(fedl_host *host, stored_task *task, char *text)
@@ -269,6 +300,9 @@ static fedl_status restore_task(fedl_host *host, stored_task *task, char *text)
         host->store->ops->model_each(host->store, task->row.task_id, last_model, &task->newest);
     if (status == FEDL_OK) {
         status = restore_model(host, task, holder);
+    }
+    if (status == FEDL_OK) {
+        status = restore_exclusions(host, task);
     }
     if (status != FEDL_OK) {
         (void)snprintf(text, FEDL_HOME_TEXT_BYTES,

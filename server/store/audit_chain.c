@@ -81,6 +81,10 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
         (void)snprintf(out, room, "device %" PRIu32 " certificate signed elsewhere %s…",
                        op->device.device_id, digest);
         break;
+    case FEDL_STORE_DEVICE_READMIT:
+        (void)snprintf(out, room, "device %" PRIu32 " may take part in all tasks again",
+                       op->device.device_id);
+        break;
     case FEDL_STORE_DEVICE_STATE:
         (void)snprintf(out, room, "device %" PRIu32 " %s", op->device.device_id,
                        fedl_device_state_name(op->device.state));
@@ -120,6 +124,7 @@ void fedl_audit_describe(fedl_audit_entry *entry, const fedl_store_op *op)
                        " version %" PRIu32 " model %s",
                        op->task_id, op->round, op->attempt, op->member_count, op->model.version,
                        digest);
+        describe_blame(entry, op);
         describe_charge(entry, op);
         break;
     }

@@ -18,14 +18,14 @@ static const char *const point_names[] = {
     STAGE_POINTS("device-add"),    STAGE_POINTS("device-enrol"),   STAGE_POINTS("device-state"),
     STAGE_POINTS("task-add"),      STAGE_POINTS("task-state"),     STAGE_POINTS("round-open"),
     STAGE_POINTS("round-abort"),   STAGE_POINTS("commit"),         STAGE_POINTS("group-commit"),
-    STAGE_POINTS("round-burn"),    STAGE_POINTS("device-certify"),
+    STAGE_POINTS("round-burn"),    STAGE_POINTS("device-certify"), STAGE_POINTS("device-readmit"),
 #define HOST_NAME(name, text) text,
     FEDL_CRASH_HOST_MAP(HOST_NAME)
 #undef HOST_NAME
 };
 
 #define STAGE_COUNT 3u
-#define OP_COUNT    11u
+#define OP_COUNT    12u
 #define POINT_COUNT (sizeof point_names / sizeof point_names[0])
 
 /* Index of the armed point, or −1; written before threads start. */
@@ -113,6 +113,8 @@ const char *fedl_store_op_name(fedl_store_op_kind kind)
         return "round-burn";
     case FEDL_STORE_DEVICE_CERTIFY:
         return "device-certify";
+    case FEDL_STORE_DEVICE_READMIT:
+        return "device-readmit";
     }
     return "unknown";
 }

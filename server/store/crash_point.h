@@ -56,7 +56,7 @@ FEDL_NODISCARD fedl_status fedl_crash_point_arm(const char *text);
 void fedl_crash_at_store(fedl_store_op_kind kind, fedl_crash_stage stage);
 void fedl_crash_at_host(fedl_crash_host point);
 
-/** Name of an op in crash points and audit rows: "device-add" … "device-certify". */
+/** Name of an op in crash points and audit rows: "device-add" … "device-readmit". */
 const char *fedl_store_op_name(fedl_store_op_kind kind);
 
 #endif

@@ -84,6 +84,13 @@ static fedl_status device_certify(sqlite_store *store, const fedl_store_op *op)
                : status;
 }
 
+static fedl_status device_readmit(sqlite_store *store, const fedl_store_op *op)
+{
+    uint64_t state = 0;
+    const fedl_status status = device_read_state(store, op->device.device_id, &state);
+    return status == FEDL_OK ? fedli_sqlite_readmit(store, op) : status;
+}
+
 static fedl_status device_state(sqlite_store *store, const fedl_store_op *op)
 {
     uint64_t state = 0;
@@ -176,6 +183,8 @@ static fedl_status apply_kind(sqlite_store *store, const fedl_store_op *op)
         return device_state(store, op);
     case FEDL_STORE_DEVICE_CERTIFY:
         return device_certify(store, op);
+    case FEDL_STORE_DEVICE_READMIT:
+        return device_readmit(store, op);
     case FEDL_STORE_TASK_ADD:
         return task_add(store, op);
     case FEDL_STORE_TASK_STATE:

@@ -272,23 +272,32 @@ static fedl_status commit(sqlite_store *store, const fedl_store_op *op)
     return status == FEDL_OK ? commit_charge(store, op) : status;
 }
 
+/* The op that ends an attempt may name a liar. */
+static fedl_status end(sqlite_store *store, const fedl_store_op *op,
+                       fedl_status (*apply)(sqlite_store *store, const fedl_store_op *op))
+{
+    const fedl_status status = apply(store, op);
+    return status == FEDL_OK ? fedli_sqlite_exclude(store, op) : status;
+}
+
 fedl_status fedli_sqlite_round_apply(sqlite_store *store, const fedl_store_op *op)
 {
     switch (op->kind) {
     case FEDL_STORE_ROUND_OPEN:
         return round_open(store, op);
     case FEDL_STORE_ROUND_ABORT:
-        return round_abort(store, op);
+        return end(store, op, round_abort);
     case FEDL_STORE_COMMIT:
-        return commit(store, op);
+        return end(store, op, commit);
     case FEDL_STORE_GROUP_COMMIT:
         return group_commit(store, op);
     case FEDL_STORE_ROUND_BURN:
-        return round_burn(store, op);
+        return end(store, op, round_burn);
     case FEDL_STORE_DEVICE_ADD:
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
     case FEDL_STORE_DEVICE_CERTIFY:
+    case FEDL_STORE_DEVICE_READMIT:
     case FEDL_STORE_TASK_ADD:
     case FEDL_STORE_TASK_STATE:
         break;

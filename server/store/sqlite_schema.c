@@ -279,6 +279,12 @@ static const char migration_6[] =
     "CREATE TRIGGER privacy_ledger_no_delete BEFORE DELETE ON privacy_ledger"
     " BEGIN SELECT raise(ABORT, 'privacy_ledger is insert-only'); END;";
 
-const char *const fedli_migrations[] = {migration_1, migration_2, migration_3,
-                                        migration_4, migration_5, migration_6};
+/* Devices that a task leaves out for lying, until the operator readmits them. */
+static const char migration_7[] = "CREATE TABLE exclusion("
+                                  " task_id INTEGER NOT NULL REFERENCES task(task_id),"
+                                  " device_id INTEGER NOT NULL REFERENCES device(device_id),"
+                                  " PRIMARY KEY(task_id, device_id)) STRICT, WITHOUT ROWID;";
+
+const char *const fedli_migrations[] = {migration_1, migration_2, migration_3, migration_4,
+                                        migration_5, migration_6, migration_7};
 const uint32_t fedli_migration_count = sizeof fedli_migrations / sizeof fedli_migrations[0];

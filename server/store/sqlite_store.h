@@ -45,6 +45,13 @@ fedl_status fedli_sqlite_group_read(fedl_store *base, uint32_t task_id, uint8_t 
 fedl_status fedli_sqlite_charge_each(fedl_store *base, uint32_t task_id, fedl_charge_visit visit,
                                      void *context);
 
+/** Keeps whom the op finds lying; nothing when it names nobody, or two. Errors: ERR_NOT_FOUND (no
+ * such device), those of SQL. */
+fedl_status fedli_sqlite_exclude(sqlite_store *store, const fedl_store_op *op);
+fedl_status fedli_sqlite_readmit(sqlite_store *store, const fedl_store_op *op);
+fedl_status fedli_sqlite_exclusion_each(fedl_store *base, uint32_t task_id,
+                                        fedl_exclusion_visit visit, void *context);
+
 fedl_status fedli_sqlite_device_each(fedl_store *base, fedl_device_visit visit, void *context);
 fedl_status fedli_sqlite_task_each(fedl_store *base, fedl_task_visit visit, void *context);
 fedl_status fedli_sqlite_model_each(fedl_store *base, uint32_t task_id, fedl_model_visit visit,

@@ -63,6 +63,7 @@ typedef bool (*fedl_device_visit)(void *context, const fedl_device_record *devic
 typedef bool (*fedl_task_visit)(void *context, const fedl_task_row *task);
 typedef bool (*fedl_model_visit)(void *context, const fedl_model_row *model);
 typedef bool (*fedl_charge_visit)(void *context, const fedl_charge_row *charge);
+typedef bool (*fedl_exclusion_visit)(void *context, uint32_t device_id);
 typedef bool (*fedl_audit_visit)(void *context, const fedl_audit_row *row);
 
 typedef struct fedl_store_ops {
@@ -101,6 +102,10 @@ typedef struct fedl_store_ops {
     /* Charges by rising round and attempt. Errors: ERR_NOT_FOUND (task), those of reading. */
     fedl_status (*charge_each)(fedl_store *store, uint32_t task_id, fedl_charge_visit visit,
                                void *context);
+    /* Devices that the task leaves out for lying, by rising id. Errors: ERR_NOT_FOUND (task), those
+     * of reading. */
+    fedl_status (*exclusion_each)(fedl_store *store, uint32_t task_id, fedl_exclusion_visit visit,
+                                  void *context);
     fedl_status (*audit_each)(fedl_store *store, fedl_audit_visit visit, void *context);
     /* One line about the last error, for people; never NULL. */
     const char *(*error_text)(const fedl_store *store);

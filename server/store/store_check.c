@@ -91,6 +91,9 @@ fedl_status fedl_store_op_check(const fedl_crypto *crypto, const fedl_store_op *
         ok = op->device.device_id != 0 &&
              memcmp(op->device.cert_signature, zero, sizeof op->device.cert_signature) != 0;
         break;
+    case FEDL_STORE_DEVICE_READMIT:
+        ok = op->device.device_id != 0;
+        break;
     case FEDL_STORE_DEVICE_STATE:
         ok = op->device.device_id != 0 && device_state_ok(op->device.state);
         break;

@@ -74,6 +74,7 @@ static void task_free(mem_task *task)
     free(task->members);
     fedli_mem_group_free(&task->group);
     free(task->charges);
+    free(task->excluded);
 }
 
 fedl_status fedli_mem_model_copy(mem_model *model, const fedl_store_op *op)
@@ -229,6 +230,8 @@ static fedl_status apply_kind(mem_store *store, const fedl_store_op *op)
         return device_state(store, op);
     case FEDL_STORE_DEVICE_CERTIFY:
         return device_certify(store, op);
+    case FEDL_STORE_DEVICE_READMIT:
+        return fedli_mem_readmit(store, op);
     case FEDL_STORE_TASK_ADD:
         return task_add(store, op);
     case FEDL_STORE_TASK_STATE:
@@ -297,6 +300,7 @@ fedl_status fedl_store_mem_open(fedl_store **store, const fedl_crypto *crypto)
         .agg_state_read = fedli_mem_agg_state_read,
         .group_read = fedli_mem_group_read,
         .charge_each = fedli_mem_charge_each,
+        .exclusion_each = fedli_mem_exclusion_each,
         .audit_each = fedli_mem_audit_each,
         .error_text = mem_error_text,
         .close = mem_close,

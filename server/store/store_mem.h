@@ -45,6 +45,9 @@ typedef struct mem_task {
     size_t charge_count;
     size_t charge_capacity;
     uint64_t rho_spent;
+    uint32_t *excluded; /* rising ids */
+    size_t excluded_count;
+    size_t excluded_capacity;
 } mem_task;
 
 typedef struct mem_audit {
@@ -82,6 +85,14 @@ fedl_status fedli_mem_round_apply(mem_store *store, const fedl_store_op *op);
 void fedli_mem_group_free(mem_group *group);
 uint32_t fedli_mem_round_next(const mem_task *task);
 uint32_t fedli_mem_attempt_last(const mem_task *task);
+
+/* ---- store_mem_exclusion.c ---- */
+/** Makes room for whom the op finds lying. Errors: ERR_NOT_FOUND (device), ERR_NO_MEMORY. */
+fedl_status fedli_mem_exclude_prepare(mem_store *store, mem_task *task, const fedl_store_op *op);
+void fedli_mem_exclude(mem_task *task, const fedl_store_op *op);
+fedl_status fedli_mem_readmit(mem_store *store, const fedl_store_op *op);
+fedl_status fedli_mem_exclusion_each(fedl_store *base, uint32_t task_id, fedl_exclusion_visit visit,
+                                     void *context);
 
 /* ---- store_mem_read.c ---- */
 fedl_status fedli_mem_group_read(fedl_store *base, uint32_t task_id, uint8_t *masked_sum,

@@ -227,6 +227,20 @@ static fedl_status commit(mem_task *task, const fedl_store_op *op)
     return status;
 }
 
+/* The op that ends an attempt may name a liar. */
+static fedl_status end(mem_store *store, mem_task *task, const fedl_store_op *op,
+                       fedl_status (*apply)(mem_task *task, const fedl_store_op *op))
+{
+    fedl_status status = fedli_mem_exclude_prepare(store, task, op);
+    if (status == FEDL_OK) {
+        status = apply(task, op);
+    }
+    if (status == FEDL_OK) {
+        fedli_mem_exclude(task, op);
+    }
+    return status;
+}
+
 fedl_status fedli_mem_round_apply(mem_store *store, const fedl_store_op *op)
 {
     mem_task *task = fedli_mem_task_find(store, op->task_id);
@@ -237,17 +251,18 @@ fedl_status fedli_mem_round_apply(mem_store *store, const fedl_store_op *op)
     case FEDL_STORE_ROUND_OPEN:
         return round_open(store, task, op);
     case FEDL_STORE_ROUND_ABORT:
-        return round_abort(task, op);
+        return end(store, task, op, round_abort);
     case FEDL_STORE_COMMIT:
-        return commit(task, op);
+        return end(store, task, op, commit);
     case FEDL_STORE_GROUP_COMMIT:
         return group_commit(task, op);
     case FEDL_STORE_ROUND_BURN:
-        return round_burn(task, op);
+        return end(store, task, op, round_burn);
     case FEDL_STORE_DEVICE_ADD:
     case FEDL_STORE_DEVICE_ENROL:
     case FEDL_STORE_DEVICE_STATE:
     case FEDL_STORE_DEVICE_CERTIFY:
+    case FEDL_STORE_DEVICE_READMIT:
     case FEDL_STORE_TASK_ADD:
     case FEDL_STORE_TASK_STATE:
         break;

@@ -150,6 +150,7 @@ fedl_status fedl_store_sqlite_open(fedl_store **store, const fedl_crypto *crypto
         .agg_state_read = fedli_sqlite_agg_state_read,
         .group_read = fedli_sqlite_group_read,
         .charge_each = fedli_sqlite_charge_each,
+        .exclusion_each = fedli_sqlite_exclusion_each,
         .audit_each = fedli_sqlite_audit_each,
         .error_text = error_text,
         .close = store_close,

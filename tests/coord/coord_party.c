@@ -161,9 +161,7 @@ static void send_put(party_world *p, party_device *q)
     put->total_bytes = blob.size;
     put->payload = fedl_bytes_of(bytes, left < PUT_BYTES ? left : PUT_BYTES);
     memcpy(bytes, blob.data + q->offset, put->payload.size);
-    if (q->spoils_shares && put->item == FEDL_ITEM_SHARES && q->offset == 0) {
-        bytes[FEDLI_SHARES_HEAD_BYTES + 5u] ^= 1u; /* the first neighbour's */
-    }
+    party_spoil(q, put->item, bytes);
     post(p, q, &message, put->payload);
 }
 

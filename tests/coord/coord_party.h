@@ -47,6 +47,8 @@ typedef struct party_device {
     uint32_t lose_in_round; /* 0 = any */
     bool lies_about_range;  /* its update has a word outside its range */
     bool spoils_shares;     /* what it seals for others does not open */
+    bool spoils_commitment; /* shares another secret than it commits to */
+    bool spoils_unmask;     /* gives wrong shares of its first two neighbours */
     uint32_t slanders;      /* accuses this device of a bad share, then the next id; 0 = no */
     bool sends_twice;       /* every message, under another request id */
     bool sends_old;         /* before every message the one before it */
@@ -70,6 +72,8 @@ bool party_pump(party_world *p, party_device *q);
 /* Pumps everybody until nothing moves; then lets time pass, until the version or ms are over. */
 void parties_run(party_world *p);
 void parties_run_until(party_world *p, uint32_t version, uint32_t ms);
+/* Bends the first part of an item as the device's lies want it. */
+void party_spoil(const party_device *q, fedl_group_item item, uint8_t *bytes);
 /* Looks at everything the server has, after each step and before each store op. */
 void parties_watch(party_world *p, forbidden_pair *forbidden);
 

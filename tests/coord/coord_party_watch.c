@@ -33,3 +33,13 @@ void parties_watch(party_world *p, forbidden_pair *forbidden)
     p->w.after_step = look_at_memory;
     p->w.before_store = look_at_op;
 }
+
+void party_spoil(const party_device *q, fedl_group_item item, uint8_t *bytes)
+{
+    const bool shares = item == FEDL_ITEM_SHARES && q->offset == 0;
+    const bool unmask = item == FEDL_ITEM_UNMASK && q->offset == 0;
+    bytes[0] ^= shares && q->spoils_commitment ? 1u : 0u;
+    bytes[FEDLI_SHARES_HEAD_BYTES + 5u] ^= shares && q->spoils_shares ? 1u : 0u;
+    bytes[0] ^= unmask && q->spoils_unmask ? 1u : 0u;
+    bytes[FEDLI_SHARE_BYTES] ^= unmask && q->spoils_unmask ? 1u : 0u;
+}

@@ -209,3 +209,20 @@ void world_note_question(world *w, const fedl_action *action)
     memcpy(w->helper_request, action->bytes.data, action->bytes.size);
     w->helper_asked++;
 }
+
+static bool restore_exclusion(void *context, uint32_t device_id)
+{
+    world *w = context;
+    assert_int_equal(fedl_coord_restore_exclusion(&w->coord, w->restored_task_id, device_id),
+                     FEDL_OK);
+    return true;
+}
+
+void world_restore_exclusions(world *w, uint32_t task_id)
+{
+    w->restored_task_id = task_id;
+    assert_int_equal(fedl_coord_restore_exclusion(&w->coord, task_id, 4000), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(fedl_coord_restore_exclusion(&w->coord, 4000, 1), FEDL_ERR_NOT_FOUND);
+    assert_int_equal(w->store->ops->exclusion_each(w->store, task_id, restore_exclusion, w),
+                     FEDL_OK);
+}

@@ -27,8 +27,8 @@ static void tell_masked(const fedl_action *a, char *text, size_t size)
         (void)snprintf(text, size, "task %u round %u.%u is burnt: %s", a->task_id, a->round,
                        a->attempt, a->text);
     } else {
-        (void)snprintf(text, size, "task %u round %u.%u excludes device %u: %s", a->task_id,
-                       a->round, a->attempt, a->device_id, a->text);
+        (void)snprintf(text, size, "task %u round %u.%u excludes device %u%s: %s", a->task_id,
+                       a->round, a->attempt, a->device_id, a->a == 1 ? " for good" : "", a->text);
     }
 }
 
@@ -54,7 +54,9 @@ void world_note_log(world *w, const fedl_action *a)
         (void)snprintf(text, sizeof text, "device %u revoked", a->device_id);
         break;
     case FEDL_LOG_DEVICE_LEFT:
-        (void)snprintf(text, sizeof text, "device %u left", a->device_id);
+    case FEDL_LOG_DEVICE_READMITTED:
+        (void)snprintf(text, sizeof text, "device %u %s", a->device_id,
+                       a->log_kind == FEDL_LOG_DEVICE_LEFT ? "left" : "readmitted");
         break;
     case FEDL_LOG_SESSION_OPENED:
         (void)snprintf(text, sizeof text, "device %u connects", a->device_id);
@@ -80,21 +82,19 @@ void world_note_log(world *w, const fedl_action *a)
         (void)snprintf(text, sizeof text,
                        "task %u round %u.%u commits %llu reports as version %llu", a->task_id,
                        a->round, a->attempt, x, y);
-        assert_non_null(a->metrics);
-        assert_non_null(a->digest);
+        assert_true(a->metrics != NULL && a->digest != NULL);
         break;
     case FEDL_LOG_ROUND_ABORTED:
         (void)snprintf(text, sizeof text, "task %u round %u.%u aborts, %llu of %llu: %s",
                        a->task_id, a->round, a->attempt, x, y, a->text);
         break;
     case FEDL_LOG_TASK_ADDED:
-        (void)snprintf(text, sizeof text, "task %u added", a->task_id);
+    case FEDL_LOG_TASK_RESUMED:
+        (void)snprintf(text, sizeof text, "task %u %s", a->task_id,
+                       a->log_kind == FEDL_LOG_TASK_ADDED ? "added" : "resumed");
         break;
     case FEDL_LOG_TASK_PAUSED:
         (void)snprintf(text, sizeof text, "task %u paused: %s", a->task_id, a->text);
-        break;
-    case FEDL_LOG_TASK_RESUMED:
-        (void)snprintf(text, sizeof text, "task %u resumed", a->task_id);
         break;
     case FEDL_LOG_TASK_COMPLETE:
         append_complete(text, sizeof text, a);

@@ -151,13 +151,17 @@ static bool restore_device(void *context, const fedl_device_record *record)
 static bool restore_task(void *context, const fedl_task_row *row)
 {
     world *w = context;
-    fedl_task_restore restore = {.task_id = row->task_id, .state = row->state};
+    fedl_task_restore restore = {.task_id = row->task_id,
+                                 .state = row->state,
+                                 .round_next = row->round_next,
+                                 .attempt_last = row->attempt_last,
+                                 .attempt_open = row->attempt_open,
+                                 .rho_spent = row->rho_spent};
     const size_t container_bytes = fedl_container_size(&w->plan.model);
     const uint32_t parameters = fedl_model_parameter_count(&w->plan.model);
     uint8_t *container = malloc(container_bytes);
     int32_t *words = calloc(parameters, sizeof *words);
-    assert_non_null(container);
-    assert_non_null(words);
+    assert_true(container != NULL && words != NULL);
     setup_task(w, &restore.setup, row->name);
     assert_int_equal(w->store->ops->model_read(w->store, &restore.newest, row->task_id,
                                                row->version, container, container_bytes, words,
@@ -166,14 +170,9 @@ static bool restore_task(void *context, const fedl_task_row *row)
     restore.newest.container = fedl_bytes_of(container, container_bytes);
     restore.newest.master_words = words;
     restore.newest.parameter_count = parameters;
-    restore.round_next = row->round_next;
-    restore.attempt_last = row->attempt_last;
-    restore.attempt_open = row->attempt_open;
-    restore.rho_spent = row->rho_spent;
     uint8_t *sum = calloc(1, row->masked_sum_bytes + 1u);
     uint8_t *group = calloc(1, row->group_state_bytes + 1u);
-    assert_non_null(sum);
-    assert_non_null(group);
+    assert_true(sum != NULL && group != NULL);
     if (row->masked_sum_bytes > 0) { /* this attempt will be finished */
         w->opened_attempt[row->task_id] = row->attempt_last;
         assert_int_equal(w->store->ops->group_read(w->store, row->task_id, sum,
@@ -184,6 +183,7 @@ static bool restore_task(void *context, const fedl_task_row *row)
         restore.group_state = fedl_bytes_of(group, row->group_state_bytes);
     }
     assert_int_equal(fedl_coord_restore_task(&w->coord, &restore), FEDL_OK);
+    world_restore_exclusions(w, row->task_id);
     free(container);
     free(words);
     free(sum);

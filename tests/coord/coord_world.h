@@ -120,6 +120,7 @@ struct world {
     uint32_t opened_round[16];
     uint32_t version[16];
     uint32_t log_counts[32];
+    uint32_t restored_task_id; /* whose exclusions are being read */
     fedl_status last_refusal;
 
     char transcript[1u << 16];
@@ -132,6 +133,7 @@ void world_close(world *w);
 void world_config(fedl_coord_config *cfg);
 /* Throws the coordinator away and makes a new one from the store. Devices lose their sessions. */
 void world_restart(world *w);
+void world_restore_exclusions(world *w, uint32_t task_id);
 
 void world_step(world *w, fedl_event *event);
 void world_step_once(world *w, fedl_event *event);      /* without what the store does then */

@@ -163,6 +163,25 @@ FEDL_CRASH=start.after-restore start_server && fail "start.after-restore did not
 start_server || fail "the start after start.after-restore"
 stop_server TERM
 
+echo "- a device that was found lying"
+left_out() {
+  fedl --json device list | grep '"device_id": *1[,}]' | field left_out
+}
+start_server || fail "the start before the exclusion"
+expect 4 "no task leaves the device out" "$BIN/fedl" --home "$home" device readmit kitchen
+stop_server TERM
+sqlite3 "$home/fedl.db" "INSERT INTO exclusion VALUES(1, 1)"
+crash device-readmit.before-commit 0 0 device readmit kitchen
+start_server || fail "the start with an exclusion"
+[ "$(left_out)" = breast-cancer ] || fail "device list does not say who is left out: $(fedl --json device list)"
+grep -q "1 device left out" "$box/server.log.now" || fail "the start does not tell who is left out"
+stop_server TERM
+crash device-readmit.after-commit 0 0 device readmit kitchen
+start_server || fail "the start after it was readmitted"
+[ -z "$(left_out)" ] || fail "readmitted and still left out"
+stop_server TERM
+[ "$(sql "SELECT count(*) FROM audit WHERE what = 'device-readmit'")" -eq 1 ] || fail "the audit log does not tell it"
+
 echo "- full disk"
 large=$SOURCE/examples/fashion-mnist/plan.ini # its first version takes 300 KB
 (

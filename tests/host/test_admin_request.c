@@ -29,6 +29,9 @@ static void commands_carry_their_fields(void **state)
                      FEDL_OK);
     assert_int_equal(request.command, FEDL_COMMAND_DEVICE_CERTIFY);
     assert_int_equal(request.payload_bytes, 176);
+    assert_int_equal(parse("{\"cmd\":\"device.readmit\",\"device\":\"4\"}"), FEDL_OK);
+    assert_int_equal(request.command, FEDL_COMMAND_DEVICE_READMIT);
+    assert_int_equal(parse("{\"cmd\":\"device.readmit\"}"), FEDL_ERR_FORMAT);
     assert_int_equal(parse("{\"cmd\":\"device.certify\",\"device\":\"4\"}"), FEDL_ERR_FORMAT);
     assert_int_equal(parse("{\"cmd\":\"device.revoke\",\"device\":\"4\"}"), FEDL_OK);
     assert_string_equal(request.device, "4");

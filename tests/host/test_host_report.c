@@ -127,6 +127,12 @@ static void who_is_to_blame_is_named(void **state)
     expect(w, FEDL_LOG_LOGFMT, excluded,
            "level=warn event=round.excluded task=1 round=7 attempt=2 device=5 name=\"pump-5\" "
            "text=\"its share does not fit\"\n");
+    excluded.a = 1;
+    expect(w, FEDL_LOG_TEXT, excluded,
+           "left out until fedl device readmit · device 5 \"pump-5\" · its share does not fit\n");
+    expect(w, FEDL_LOG_LOGFMT, excluded, "level=warn event=device.excluded task=1 round=7 ");
+    const fedl_action readmitted = {.log_kind = FEDL_LOG_DEVICE_READMITTED, .device_id = 5};
+    expect(w, FEDL_LOG_LOGFMT, readmitted, "level=info event=device.readmitted device=5 ");
 }
 
 static void charges_add_up(void **state)

@@ -106,6 +106,12 @@ static bool print_charge(void *context, const fedl_charge_row *charge)
     return true;
 }
 
+static bool print_exclusion(void *context, uint32_t device_id)
+{
+    hash_u64(context, device_id);
+    return true;
+}
+
 static bool print_task(void *context, const fedl_task_row *task)
 {
     print_state *state = context;
@@ -123,6 +129,10 @@ static bool print_task(void *context, const fedl_task_row *task)
     print_group(state, task);
     assert_int_equal(
         state->store->ops->charge_each(state->store, task->task_id, print_charge, state), FEDL_OK);
+    assert_int_equal(
+        state->store->ops->exclusion_each(state->store, task->task_id, print_exclusion, state),
+        FEDL_OK);
+    hash_u64(state, 0); /* no id: the list ends */
     assert_int_equal(state->store->ops->model_each(state->store, task->task_id, print_model, state),
                      FEDL_OK);
     return true;

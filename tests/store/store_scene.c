@@ -48,6 +48,13 @@ fedl_store_op scene_device_state(uint32_t device_id, fedl_device_state state)
     return op;
 }
 
+fedl_store_op scene_device_readmit(uint32_t device_id)
+{
+    fedl_store_op op = {.kind = FEDL_STORE_DEVICE_READMIT, .utc_s = 3700 + device_id};
+    op.device.device_id = device_id;
+    return op;
+}
+
 fedl_store_op scene_device_certify(uint32_t device_id)
 {
     fedl_store_op op = {.kind = FEDL_STORE_DEVICE_CERTIFY, .utc_s = 3500 + device_id};
@@ -202,7 +209,7 @@ fedl_store_op scene_commit_version(store_scene *scene, uint32_t task_id, uint32_
 
 uint32_t scene_history_count(void)
 {
-    return 28;
+    return 29;
 }
 
 fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
@@ -265,6 +272,8 @@ fedl_store_op scene_history_op(store_scene *scene, uint32_t index)
     }
     case 26:
         return scene_device_certify(9);
+    case 27: /* it was found lying in round 4 */
+        return scene_device_readmit(2);
     default:
         return scene_device_state(2, FEDL_DEVICE_REVOKED);
     }

@@ -27,6 +27,7 @@ fedl_store_op scene_device_add(uint32_t device_id, const char *name);
 fedl_store_op scene_device_enrol(uint32_t device_id);
 fedl_store_op scene_device_state(uint32_t device_id, fedl_device_state state);
 fedl_store_op scene_device_certify(uint32_t device_id);
+fedl_store_op scene_device_readmit(uint32_t device_id);
 fedl_store_op scene_task_add(store_scene *scene, uint32_t task_id, const char *name);
 fedl_store_op scene_task_state(uint32_t task_id, fedl_task_state state);
 fedl_store_op scene_round_open(store_scene *scene, uint32_t task_id, uint32_t round,

@@ -238,7 +238,7 @@ static void death_at_every_point_is_before_or_after(void **state)
         (void)snprintf(w->path, sizeof w->path, "%s/fedl.db", w->folder);
         points++;
     }
-    assert_int_equal(points, 33);
+    assert_int_equal(points, 36);
 }
 
 static void crash_points_are_named_and_checked(void **state)
