@@ -67,6 +67,13 @@ static void train_job(void *context)
     device->job_status = status;
 }
 
+static void forget_saved(fedli_sim_device *device)
+{
+    free(device->saved);
+    device->saved = NULL;
+    device->saved_bytes = 0;
+}
+
 static fedl_status device_init(fedl_sim_world *world, fedli_sim_device *device, uint32_t index)
 {
     const fedl_partition *part = world->cfg.partition;
@@ -143,6 +150,7 @@ void fedli_sim_devices_destroy(fedl_sim_world *world)
         }
         free(device->memory);
         free(device->block);
+        free(device->saved);
     }
     for (uint32_t i = 0; i < world->spare_count; i++) {
         free(world->spare_memory[i]);
@@ -151,14 +159,52 @@ void fedli_sim_devices_destroy(fedl_sim_world *world)
     free(world->devices);
 }
 
+/* With a machine in its flash it goes on; if that is used up or too old, it begins anew. */
+static fedl_status start_machine(fedl_sim_world *world, fedli_sim_device *device,
+                                 const fedl_client_config *cfg)
+{
+    fedl_status status = FEDL_ERR_FORMAT;
+    if (device->saved != NULL) {
+        status = fedl_client_restore(&device->machine, cfg, device->block, device->block_bytes,
+                                     fedl_bytes_of(device->saved, device->saved_bytes));
+        world->totals.resumed += status == FEDL_OK ? 1u : 0u;
+    }
+    if (status != FEDL_OK) {
+        forget_saved(device);
+        status = fedl_client_init(&device->machine, cfg, device->block, device->block_bytes);
+    }
+    return status;
+}
+
+/* Into its flash and off; the same way back as after a power cut. */
+static fedl_status put_away(fedl_sim_world *world, fedli_sim_device *device)
+{
+    const size_t bytes = fedl_client_save_bytes(&device->machine);
+    size_t size = 0;
+    uint8_t *saved = malloc(bytes);
+    if (saved == NULL) {
+        return FEDL_ERR_NO_MEMORY;
+    }
+    fedl_status status = fedl_client_save(&device->machine, saved, bytes, &size);
+    forget_saved(device);
+    device->saved = saved;
+    device->saved_bytes = size;
+    if (status == FEDL_OK) {
+        status = fedli_sim_device_stop(world, device);
+    }
+    return status == FEDL_OK
+               ? fedli_sim_post(world, device, FEDL_SIM_CLIENT_RETURN,
+                                (int64_t)world->cfg.net.away_ms * FEDLI_SIM_MS_NS, FEDL_OK)
+               : status;
+}
+
 fedl_status fedli_sim_device_start(fedl_sim_world *world, fedli_sim_device *device,
                                    int64_t delay_ns)
 {
     device->joining = device->identity.device_id == 0;
     fedl_client_config cfg;
     client_config(world, device, &cfg);
-    const fedl_status status =
-        fedl_client_init(&device->machine, &cfg, device->block, device->block_bytes);
+    const fedl_status status = start_machine(world, device, &cfg);
     if (status != FEDL_OK) {
         return fedl_sim_fail(world->text, status, "client %u does not start: %s", device->index + 1,
                              fedl_status_text(status));
@@ -195,6 +241,11 @@ static fedl_status step(fedl_sim_world *world, fedli_sim_device *device, fedl_cl
     bool off = false;
     for (uint32_t i = 0; i < actions.count && status == FEDL_OK && !off; i++) {
         status = fedli_sim_device_act(world, device, &actions.items[i], &off);
+    }
+    if (status == FEDL_OK && !off && world->cfg.watch.put_away != NULL &&
+        fedl_client_save_bytes(&device->machine) > 0 &&
+        world->cfg.watch.put_away(world->cfg.watch.context, device->index + 1)) {
+        return put_away(world, device);
     }
     return status == FEDL_OK && !off ? push_tick(world, device) : status;
 }

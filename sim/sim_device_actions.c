@@ -131,6 +131,10 @@ static fedl_status send_or_cut(fedl_sim_world *world, fedli_sim_device *device, 
     }
     const uint32_t cut_after = device->cut_after;
     fedl_status status = FEDL_OK;
+    if (cut_after != 0 && world->cfg.watch.device_sends != NULL) {
+        world->cfg.watch.device_sends(world->cfg.watch.context, device->index + 1,
+                                      &device->machine);
+    }
     if (cut_after != 0) {
         status = fedli_sim_send_up(world, device, bytes);
     }

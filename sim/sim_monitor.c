@@ -157,10 +157,12 @@ static void on_stored(void *context, fedl_instant_ns now_ns, const fedl_store_op
 {
     fedl_sim_monitor *monitor = context;
     const fedl_task_config *task = monitor->data->task;
-    if (op->kind == FEDL_STORE_ROUND_ABORT && !monitor->quiet) {
+    if ((op->kind == FEDL_STORE_ROUND_ABORT || op->kind == FEDL_STORE_ROUND_BURN) &&
+        !monitor->quiet) {
         advance(monitor, FEDL_SIM_EVALS_MAX);
-        printf("round %3u/%u  attempt %u aborted: %s\n", op->round, task->round.round_count,
-               op->attempt, op->text == NULL ? "?" : op->text);
+        printf("round %3u/%u  attempt %u %s: %s\n", op->round, task->round.round_count, op->attempt,
+               op->kind == FEDL_STORE_ROUND_ABORT ? "aborted" : "burnt",
+               op->text == NULL ? "?" : op->text);
     }
     if (op->kind == FEDL_STORE_TASK_ADD) {
         remember(&monitor->status, keep_model(monitor, op->model.container));

@@ -146,15 +146,16 @@ static void print_summary(const fedl_sim_monitor *monitor, const fedl_sim_totals
 {
     char digest[2 * 32 + 1];
     fedli_hex_encode(digest, totals->digest, sizeof totals->digest);
-    printf("%s: %u round%s, %llu client update%s, %u aborted attempt%s, %.2f s (virtual %.0f s)\n",
+    printf("%s: %u round%s, %llu client update%s, %u aborted attempt%s, %u burnt "
+           "round%s, %.2f s (virtual %.0f s)\n",
            outcome_name(outcome), totals->rounds, fedl_plural(totals->rounds),
            (unsigned long long)totals->client_updates, fedl_plural(totals->client_updates),
-           totals->aborted_attempts, fedl_plural(totals->aborted_attempts), wall_s,
-           (double)totals->virtual_ns / 1e9);
+           totals->aborted_attempts, fedl_plural(totals->aborted_attempts), totals->burnt_rounds,
+           fedl_plural(totals->burnt_rounds), wall_s, (double)totals->virtual_ns / 1e9);
     printf("aggregation %s", aggregation_name(monitor->data->task->plan.aggregation));
     if (totals->helper_sums > 0 || totals->helper_crashes > 0) {
-        printf(": the helper made %u sums, died %u times, %u rounds burnt", totals->helper_sums,
-               totals->helper_crashes, totals->burnt_rounds);
+        printf(": the helper made %u sums, died %u times", totals->helper_sums,
+               totals->helper_crashes);
     }
     printf("\n");
     if (monitor->has_test && monitor->data->task->plan.model.loss == FEDL_LOSS_SOFTMAX_CE) {

@@ -136,6 +136,12 @@ static fedl_status step(fedl_sim_world *world, fedl_event *event)
     for (uint32_t i = 0; i < actions.count && status == FEDL_OK; i++) {
         status = act(world, &actions.items[i]);
     }
+    if (world->cfg.watch.server_stepped != NULL) {
+        world->cfg.watch.server_stepped(
+            world->cfg.watch.context,
+            fedl_bytes_of(world->coord_block, fedl_coord_size(&world->coord_cfg)),
+            fedl_bytes_of(world->task_block, world->setup.block_bytes));
+    }
     return status == FEDL_OK ? push_tick(world) : status;
 }
 
@@ -189,6 +195,21 @@ static void note_durable(fedl_sim_world *world, const fedl_store_op *op)
     }
 }
 
+/* The coordinator takes a few at a time: each answer makes room for one more. */
+static fedl_status invite_next(fedl_sim_world *world)
+{
+    fedl_event event = {.kind = FEDL_EVENT_ADMIN};
+    if (world->invited_count == world->device_count) {
+        return FEDL_OK;
+    }
+    world->invited_count++;
+    event.admin.kind = FEDL_ADMIN_DEVICE_ADD;
+    event.admin.ticket = world->invited_count;
+    event.admin.token_valid_s = 86400;
+    snprintf(event.admin.name, sizeof event.admin.name, "sim-%u", world->invited_count);
+    return step(world, &event);
+}
+
 static fedl_status stored(fedl_sim_world *world, const fedl_sim_event *event)
 {
     const fedl_store_op *op;
@@ -196,13 +217,18 @@ static fedl_status stored(fedl_sim_world *world, const fedl_sim_event *event)
     fedl_event out = {.kind = FEDL_EVENT_STORED, .ticket = event->request};
     bool written = true;
     const bool fails = fedli_sim_server_fails(world, op, &written);
+    const bool invited = op->kind == FEDL_STORE_DEVICE_ADD;
     if (written) {
         out.status = world->store->ops->apply(world->store, op);
     }
     if (written && out.status == FEDL_OK) {
         note_durable(world, op);
     }
-    return fails ? fedli_sim_server_restart(world) : step(world, &out);
+    if (fails) {
+        return fedli_sim_server_restart(world);
+    }
+    const fedl_status status = step(world, &out);
+    return status == FEDL_OK && invited ? invite_next(world) : status;
 }
 
 fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event)
@@ -350,12 +376,7 @@ fedl_status fedli_sim_server_begin(fedl_sim_world *world)
     fedl_status status = step(world, &event);
     for (uint32_t i = 0; i < world->device_count && status == FEDL_OK; i++) {
         if (world->cfg.enrol == FEDL_SIM_ENROL_TOKENS) {
-            event = (fedl_event){.kind = FEDL_EVENT_ADMIN};
-            event.admin.kind = FEDL_ADMIN_DEVICE_ADD;
-            event.admin.ticket = i + 1;
-            event.admin.token_valid_s = 86400;
-            snprintf(event.admin.name, sizeof event.admin.name, "sim-%u", i + 1);
-            status = step(world, &event);
+            status = i < FEDL_SIM_ENROL_MAX ? invite_next(world) : FEDL_OK;
         } else {
             /* Switched on within the first two seconds, each at its own time. */
             fedli_sim_device *device = &world->devices[i];

@@ -60,6 +60,8 @@ typedef struct fedli_sim_device {
     uint64_t request_exchange[FEDLI_SIM_REQUESTS];
     uint64_t exchange; /* number of the last request that was sent */
     bool awaiting;     /* it has no reply yet */
+    uint8_t *saved;    /* a machine that was put away, as in its flash; NULL = none */
+    size_t saved_bytes;
     fedli_rng net_rng;
     uint64_t entropy_counter;
 } fedli_sim_device;
@@ -100,6 +102,7 @@ struct fedl_sim_world {
     fedl_instant_ns spin_ns;
 
     uint32_t device_count;
+    uint32_t invited_count; /* devices whose token was asked for */
     fedli_sim_device *devices;
     size_t client_block_bytes;
     void **spare_memory; /* blocks that devices gave back, for the next one */

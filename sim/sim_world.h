@@ -89,6 +89,13 @@ typedef struct fedl_sim_watch {
      * the outcome) and STORED (its flash failed). kind is one of FEDL_CLIENT_MEMORY, _TRAINED,
      * _STORED. */
     fedl_status (*hardware)(void *context, uint32_t device_id, fedl_client_event_kind kind);
+    /* A request is about to leave the device; machine is its state before. */
+    void (*device_sends)(void *context, uint32_t device_id, const fedl_client *machine);
+    /* Asked after each step in which a device could be put away (fedl_client_save()): true saves
+     * its machine, switches the device off for away_ms and takes the machine up again. */
+    bool (*put_away)(void *context, uint32_t device_id);
+    /* After each step of the server: all of its memory, for tests that look into it. */
+    void (*server_stepped)(void *context, fedl_bytes coord_block, fedl_bytes task_block);
     /* False ends the run; asked after every event. */
     bool (*keep_going)(void *context);
 } fedl_sim_watch;
@@ -143,6 +150,7 @@ typedef struct fedl_sim_totals {
     uint32_t reason_count;
     fedl_sim_reason reasons[FEDL_SIM_REASONS_MAX]; /* in the order of their first time */
     uint32_t dropouts;
+    uint32_t resumed; /* machines that were put away and taken up again */
     uint32_t messages_lost;
     uint32_t server_crashes;
     uint32_t helper_crashes;
