@@ -3,6 +3,7 @@
  * nonsense, or does not get on. */
 #include "cmocka_all.h"
 
+#include "coord/group_state.h"
 #include "device_group.h"
 
 #include <string.h>
@@ -86,6 +87,44 @@ static void an_old_identity_takes_no_masked_task(void **state)
     assert_true(world_said(w, "join again"));
     assert_int_equal(w->train_count, 0);
     assert_false(world_said(w, "PUT"));
+    world_destroy(w);
+}
+
+/* Somebody else was first with this device's epoch key, as if it were his: READY does not fit. */
+static uint8_t ready_keys[2][32];
+
+static world_answer key_is_taken(world *w, const fedl_message *request, fedl_message *reply)
+{
+    if (request->kind != FEDL_MESSAGE_PUT || request->u.put.item != FEDL_ITEM_READY) {
+        return WORLD_REPLY;
+    }
+    assert_true(w->counter < 2);
+    const uint8_t *key = request->u.put.payload.data + FEDLI_READY_CERTS_AT +
+                         FEDLI_DEVICE_CERT_BYTES + FEDLI_EPOCH_KEY_AT;
+    memcpy(ready_keys[w->counter], key, 32);
+    if (w->counter++ == 0) {
+        reply->kind = FEDL_MESSAGE_REJECT;
+        memset(&reply->u, 0, sizeof reply->u);
+        reply->u.reject.code = FEDL_REJECT_MISMATCH;
+    }
+    return WORLD_REPLY;
+}
+
+static void a_taken_epoch_key_is_replaced(void **state)
+{
+    (void)state;
+    world *w = world_create(FEDL_CLIENT_RUN);
+    w->cfg.chunk_bytes_max = 4096; /* READY in one part */
+    world_masked(w, 5, FEDL_TRUST_CURIOUS, 16);
+    w->hook = key_is_taken;
+    while (w->counter == 0) {
+        world_run(w, 1);
+    }
+    world_next_attempt(w);
+    world_until_done(w);
+    assert_int_equal(w->counter, 2);
+    assert_memory_not_equal(ready_keys[0], ready_keys[1], 32);
+    world_expect_sum(w);
     world_destroy(w);
 }
 
@@ -189,6 +228,7 @@ int main(void)
         cmocka_unit_test(rounds_are_answered_once),
         cmocka_unit_test(what_is_not_durable_is_not_answered),
         cmocka_unit_test(an_old_identity_takes_no_masked_task),
+        cmocka_unit_test(a_taken_epoch_key_is_replaced),
         cmocka_unit_test(bad_messages_cost_the_connection_only),
         cmocka_unit_test(a_server_cannot_make_it_spin),
         cmocka_unit_test(a_long_poll_is_waited_for),

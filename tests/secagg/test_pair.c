@@ -128,6 +128,34 @@ static void refuses_low_order_points(void **state)
     assert_int_equal(derive(&pair, 0, 9), FEDL_OK);
 }
 
+/* Device 9 certifies device 1's epoch key, also spelled with its unused bit, as its own: nobody
+ * proves that he has the secret. Both ids and both keys enter the root, so device 3 shares nothing
+ * with it that it shares with device 1, and device 9 itself can't make what device 3 makes. */
+static void a_copied_epoch_key_opens_nothing(void **state)
+{
+    (void)state;
+    const fedl_crypto *crypto = fedl_crypto_sodium();
+    const fedli_pair honest = derived(9);
+    for (uint32_t spelling = 0; spelling < 2; spelling++) {
+        fedli_pair_end thief = ends[0];
+        fedli_pair copied;
+        fedli_pair own;
+        thief.device_id = 9;
+        thief.epoch_public[31] ^= spelling == 0 ? 0 : 0x80;
+        assert_int_equal(fedli_pair_derive(crypto, &copied, fleet, FIXTURE_TASK, &ends[1],
+                                           secrets[1], &thief, 9),
+                         FEDL_OK);
+        assert_memory_not_equal(copied.chain, honest.chain, 32);
+        /* With whatever secret it has: here one of its own. */
+        const uint8_t secret[32] = {9, 9, 9};
+        assert_int_equal(
+            fedli_pair_derive(crypto, &own, fleet, FIXTURE_TASK, &thief, secret, &ends[1], 9),
+            FEDL_OK);
+        assert_memory_not_equal(own.chain, copied.chain, 32);
+        assert_memory_not_equal(own.chain, honest.chain, 32);
+    }
+}
+
 /* Whatever enters the root changes the chain. */
 static void chain_covers_fleet_task_ids_epochs_and_keys(void **state)
 {
@@ -217,6 +245,7 @@ int main(void)
         cmocka_unit_test(advancing_is_deriving_later),
         cmocka_unit_test(refuses_to_go_back_or_too_far),
         cmocka_unit_test(refuses_low_order_points),
+        cmocka_unit_test(a_copied_epoch_key_opens_nothing),
         cmocka_unit_test(chain_covers_fleet_task_ids_epochs_and_keys),
         cmocka_unit_test(what_a_chain_gives_is_as_documented),
         cmocka_unit_test(keys_and_tags_cover_every_input),

