@@ -50,9 +50,12 @@ static const fedl_column show_columns[] = {
     {"cohort", "its cohort", FEDL_CELL_NUMBER},
     {"shared", "sent shares", FEDL_CELL_NUMBER},
     {"survivors", "are in the sum", FEDL_CELL_NUMBER},
-    {"rho_spent", "privacy spent (rho)", FEDL_CELL_NUMBER},
-    {"rho_budget", "privacy budget (rho)", FEDL_CELL_NUMBER},
-    {"epsilon_spent", "spent as epsilon, delta 1e-6", FEDL_CELL_NUMBER},
+    {"privacy", "noise", FEDL_CELL_TEXT},
+    {"rho_spent", "privacy spent (rho)", FEDL_CELL_REAL},
+    {"rho_budget", "privacy budget (rho)", FEDL_CELL_REAL},
+    {"delta", "delta", FEDL_CELL_REAL},
+    {"epsilon_spent", "epsilon spent", FEDL_CELL_REAL},
+    {"epsilon_budget", "epsilon of the budget", FEDL_CELL_REAL},
 };
 
 /* Reads and checks the plan here too, so that its errors come with the file's line, before anything
@@ -189,9 +192,14 @@ static void print_event(const cJSON *event, const char *what)
 {
     if (strcmp(what, "round") == 0) {
         const cJSON *accuracy = cJSON_GetObjectItemCaseSensitive(event, "held_out_accuracy");
-        (void)printf("round %3.0f  version %3.0f  %3.0f reports  loss %.4f",
-                     number_in(event, "round"), number_in(event, "version"),
-                     number_in(event, "reports"), number_in(event, "train_loss"));
+        const cJSON *loss = cJSON_GetObjectItemCaseSensitive(event, "train_loss");
+        (void)printf("round %3.0f  version %3.0f  %3.0f reports", number_in(event, "round"),
+                     number_in(event, "version"), number_in(event, "reports"));
+        if (cJSON_IsNumber(loss)) {
+            (void)printf("  loss %.4f", loss->valuedouble);
+        } else {
+            (void)printf("  loss -"); /* devices that add noise don't tell */
+        }
         if (cJSON_IsNumber(accuracy)) {
             (void)printf("  held-out accuracy before %.2f %%", 100 * accuracy->valuedouble);
         }

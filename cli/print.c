@@ -59,6 +59,9 @@ static void format_number(char *text, fedl_cell cell, double x)
     case FEDL_CELL_MILLI:
         (void)snprintf(text, CELL_TEXT_MAX, "%.2f s", x / 1000);
         break;
+    case FEDL_CELL_REAL:
+        (void)snprintf(text, CELL_TEXT_MAX, "%.5g", x);
+        break;
     case FEDL_CELL_TEXT:
     case FEDL_CELL_NUMBER:
     case FEDL_CELL_DIGEST:

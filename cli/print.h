@@ -16,6 +16,7 @@ typedef enum fedl_cell {
     FEDL_CELL_AGO,     /* seconds → 12 s, 3 min */
     FEDL_CELL_MILLI,   /* ms → 1.234 s */
     FEDL_CELL_BOOL,
+    FEDL_CELL_REAL, /* five digits, of any size: 1e-05 */
 } fedl_cell;
 
 typedef struct fedl_column {

@@ -74,6 +74,16 @@ void fedl_sim_json_number(fedl_sim_json *json, const char *name, double value)
     fprintf(json->stream, "%.6f", value);
 }
 
+void fedl_sim_json_real(fedl_sim_json *json, const char *name, double value)
+{
+    if (!isfinite(value)) {
+        fedl_sim_json_null(json, name);
+        return;
+    }
+    put_name(json, name);
+    fprintf(json->stream, "%.6g", value);
+}
+
 /* Ends the stream; text and size are then whole. */
 static fedl_status close_stream(fedl_sim_json *json)
 {

@@ -25,6 +25,8 @@ void fedl_sim_json_string(fedl_sim_json *json, const char *name, const char *val
 void fedl_sim_json_count(fedl_sim_json *json, const char *name, uint64_t value);
 /** Six decimals; NaN and infinities become null. */
 void fedl_sim_json_number(fedl_sim_json *json, const char *name, double value);
+/** Six significant digits, for numbers of any size; NaN and infinities become null. */
+void fedl_sim_json_real(fedl_sim_json *json, const char *name, double value);
 void fedl_sim_json_null(fedl_sim_json *json, const char *name);
 /** Closes the object and writes it to stream, with a newline. Errors: ERR_IO, ERR_NO_MEMORY. */
 FEDL_NODISCARD fedl_status fedl_sim_json_print(fedl_sim_json *json, FILE *stream);

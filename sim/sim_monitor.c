@@ -4,6 +4,8 @@
 
 #include "sim_json.h"
 
+#include "planner/accountant.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -30,6 +32,18 @@ fedl_status fedl_sim_monitor_init(fedl_sim_monitor *monitor, const fedl_sim_data
     return FEDL_OK;
 }
 
+double fedl_sim_rho(const fedl_task_config *task, uint64_t rho)
+{
+    return task->plan.privacy.mode == FEDL_PRIVACY_NONE ? none : fedl_zcdp_from_units(rho);
+}
+
+double fedl_sim_epsilon(const fedl_task_config *task, uint64_t rho)
+{
+    return task->plan.privacy.mode == FEDL_PRIVACY_NONE
+               ? none
+               : fedl_zcdp_epsilon(fedl_zcdp_from_units(rho), task->privacy_delta);
+}
+
 static bool is_classifier(const fedl_sim_monitor *monitor)
 {
     return monitor->data->task->plan.model.loss == FEDL_LOSS_SOFTMAX_CE;
@@ -43,10 +57,13 @@ static double ratio(uint64_t part, uint64_t whole)
 static void print_round(const fedl_sim_monitor *monitor, const fedl_sim_round *round)
 {
     const uint64_t *tail = round->metrics.tail;
-    printf("round %3u/%u  %u of %u reports  loss %.4f", round->round,
-           monitor->data->task->round.round_count, round->metrics.report_count,
-           monitor->data->task->round.clients_goal,
-           ratio(tail[FEDL_TAIL_LOSS_Q16], tail[FEDL_TAIL_ROWS]) / 65536.0);
+    printf("round %3u/%u  %u of %u reports", round->round, monitor->data->task->round.round_count,
+           round->metrics.report_count, monitor->data->task->round.clients_goal);
+    if (tail[FEDL_TAIL_ROWS] > 0) {
+        printf("  loss %.4f", ratio(tail[FEDL_TAIL_LOSS_Q16], tail[FEDL_TAIL_ROWS]) / 65536.0);
+    } else {
+        printf("  loss -"); /* devices that add noise don't tell */
+    }
     if (tail[FEDL_TAIL_EVAL_ROWS] > 0 && is_classifier(monitor)) {
         printf("  held-out %5.2f %%",
                100.0 * ratio(tail[FEDL_TAIL_EVAL_CORRECT], tail[FEDL_TAIL_EVAL_ROWS]));
@@ -58,6 +75,9 @@ static void print_round(const fedl_sim_monitor *monitor, const fedl_sim_round *r
         printf("  test %5.2f %%", 100.0 * fedl_sim_accuracy(&round->test));
     } else if (round->has_test) {
         printf("  test loss %.4f", fedl_sim_loss(&round->test));
+    }
+    if (monitor->data->task->plan.privacy.mode != FEDL_PRIVACY_NONE) {
+        printf("  epsilon %.3g", fedl_sim_epsilon(monitor->data->task, round->rho_spent));
     }
     printf("  version %u  up %.1f KB  virtual %.1f s\n", round->version,
            (double)round->metrics.bytes_up / 1000.0, (double)round->at_ns / 1e9);
@@ -88,8 +108,12 @@ static fedl_status write_curve(const fedl_sim_monitor *monitor, const fedl_sim_r
                          round->has_test && is_classifier(monitor) ? fedl_sim_accuracy(&round->test)
                                                                    : none);
     fedl_sim_json_number(&json, "test_loss", round->has_test ? fedl_sim_loss(&round->test) : none);
-    fedl_sim_json_count(&json, "clipped", tail[FEDL_TAIL_CLIPPED]);
-    fedl_sim_json_count(&json, "saturated", tail[FEDL_TAIL_SATURATED]);
+    const bool told = tail[FEDL_TAIL_ROWS] > 0; /* not by devices that add noise */
+    fedl_sim_json_real(&json, "clipped", told ? (double)tail[FEDL_TAIL_CLIPPED] : none);
+    fedl_sim_json_real(&json, "saturated", told ? (double)tail[FEDL_TAIL_SATURATED] : none);
+    fedl_sim_json_real(&json, "rho_spent", fedl_sim_rho(monitor->data->task, round->rho_spent));
+    fedl_sim_json_real(&json, "epsilon_spent",
+                       fedl_sim_epsilon(monitor->data->task, round->rho_spent));
     fedl_sim_json_count(&json, "bytes_up", round->metrics.bytes_up);
     fedl_sim_json_count(&json, "bytes_down", round->metrics.bytes_down);
     fedl_sim_json_number(&json, "virtual_s", (double)round->at_ns / 1e9);
@@ -164,17 +188,23 @@ static void on_stored(void *context, fedl_instant_ns now_ns, const fedl_store_op
                op->kind == FEDL_STORE_ROUND_ABORT ? "aborted" : "burnt",
                op->text == NULL ? "?" : op->text);
     }
+    if (op->kind == FEDL_STORE_TASK_STATE && op->task_state == FEDL_TASK_COMPLETE) {
+        monitor->end_reason = op->text;
+    }
     if (op->kind == FEDL_STORE_TASK_ADD) {
         remember(&monitor->status, keep_model(monitor, op->model.container));
     }
     if (op->kind != FEDL_STORE_COMMIT || monitor->round_count == task->round.round_count) {
         return;
     }
+    fedl_sim_totals totals;
+    fedl_sim_world_totals(monitor->world, &totals);
     fedl_sim_round *round = &monitor->rounds[monitor->round_count++];
     *round = (fedl_sim_round){.round = op->round,
                               .version = op->model.version,
                               .attempt = op->attempt,
                               .metrics = op->metrics,
+                              .rho_spent = totals.rho_spent,
                               .at_ns = now_ns};
     remember(&monitor->status, keep_model(monitor, op->model.container));
     const bool due =

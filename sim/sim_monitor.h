@@ -19,6 +19,7 @@ typedef struct fedl_sim_round {
     uint32_t version;
     uint32_t attempt;
     fedl_round_metrics metrics;
+    uint64_t rho_spent; /* by the task, when this round was committed */
     fedl_instant_ns at_ns;
     fedl_sim_eval *eval; /* under way */
     bool has_test;
@@ -42,6 +43,7 @@ typedef struct fedl_sim_monitor {
     fedl_eval_stats last_test;
     double best_accuracy;
     double best_loss;
+    const char *end_reason; /* why the task ended before its last round; NULL: it did not */
 } fedl_sim_monitor;
 
 /** curve_path may be NULL. Errors: ERR_NO_MEMORY, ERR_IO (curve file). */
@@ -54,6 +56,10 @@ fedl_sim_watch fedl_sim_monitor_watch(fedl_sim_monitor *monitor);
 /** Waits for the evaluations, evaluates the last model if it was not, prints what is left. Errors:
  * those of the evaluation, ERR_IO. Call before the world is destroyed. */
 FEDL_NODISCARD fedl_status fedl_sim_monitor_finish(fedl_sim_monitor *monitor);
+/** ε of ρ in FEDL_RHO_ONE units, with the plan's δ; NaN when the plan has no privacy. */
+double fedl_sim_epsilon(const fedl_task_config *task, uint64_t rho);
+/** ρ as a number; NaN when the plan has no privacy. */
+double fedl_sim_rho(const fedl_task_config *task, uint64_t rho);
 void fedl_sim_monitor_deinit(fedl_sim_monitor *monitor);
 
 #endif

@@ -125,6 +125,17 @@ static fedl_status write_json(const char *path, const fedl_sim_monitor *monitor,
     fedl_sim_json_number(&json, "updates_per_s", wall_s > 0 ? updates / wall_s : none);
     fedl_sim_json_count(&json, "version", totals->version);
     fedl_sim_json_string(&json, "model_digest", digest);
+    const fedl_task_config *task = data->task;
+    const bool private = task->plan.privacy.mode != FEDL_PRIVACY_NONE;
+    fedl_sim_json_real(&json, "rho_spent", fedl_sim_rho(task, totals->rho_spent));
+    fedl_sim_json_real(&json, "rho_budget", fedl_sim_rho(task, task->plan.privacy.rho_budget));
+    fedl_sim_json_real(&json, "epsilon_spent", fedl_sim_epsilon(task, totals->rho_spent));
+    fedl_sim_json_real(&json, "delta", private ? task->privacy_delta : none);
+    if (monitor->end_reason != NULL) {
+        fedl_sim_json_string(&json, "end_reason", monitor->end_reason);
+    } else {
+        fedl_sim_json_null(&json, "end_reason");
+    }
     fedl_sim_json_count(&json, "aborted_attempts", totals->aborted_attempts);
     fedl_sim_json_count(&json, "burnt_rounds", totals->burnt_rounds);
     char reasons[FEDL_SIM_TEXT_BYTES];
@@ -164,6 +175,15 @@ static void print_summary(const fedl_sim_monitor *monitor, const fedl_sim_totals
     } else if (monitor->has_test) {
         printf("test loss %.5f (best %.5f)\n", fedl_sim_loss(&monitor->last_test),
                monitor->best_loss);
+    }
+    const fedl_task_config *task = monitor->data->task;
+    if (task->plan.privacy.mode != FEDL_PRIVACY_NONE) {
+        printf("privacy: rho %.6g of %.6g spent, epsilon %.4g at delta %g%s%s\n",
+               fedl_sim_rho(task, totals->rho_spent),
+               fedl_sim_rho(task, task->plan.privacy.rho_budget),
+               fedl_sim_epsilon(task, totals->rho_spent), task->privacy_delta,
+               monitor->end_reason != NULL ? "; ended early: " : "",
+               monitor->end_reason != NULL ? monitor->end_reason : "");
     }
     printf("model version %u, digest %s\n", totals->version, digest);
 }

@@ -189,10 +189,19 @@ fedl_status fedl_sim_world_run(fedl_sim_world *world, fedl_sim_outcome *outcome,
     return FEDL_OK;
 }
 
+static bool take_spent(void *context, const fedl_task_row *row)
+{
+    *(uint64_t *)context = row->rho_spent;
+    return false; /* a world has one task */
+}
+
 void fedl_sim_world_totals(const fedl_sim_world *world, fedl_sim_totals *totals)
 {
     *totals = world->totals;
     totals->virtual_ns = world->now_ns;
+    totals->rho_spent = 0;
+    /* Reading the store in memory does not fail. */
+    (void)!world->store->ops->task_each(world->store, take_spent, &totals->rho_spent);
 }
 
 void fedl_sim_reasons_text(const fedl_sim_totals *totals, char text[FEDL_SIM_TEXT_BYTES])

@@ -158,6 +158,7 @@ typedef struct fedl_sim_totals {
         helper_sums; /* rounds whose masks the helper took off; answers given again not counted */
     uint32_t version;
     uint8_t digest[32]; /* of version */
+    uint64_t rho_spent; /* privacy, as the server has stored it; FEDL_RHO_ONE units */
 } fedl_sim_totals;
 
 typedef struct fedl_sim_world fedl_sim_world;

@@ -11,9 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ε is told for this δ; plans keep ρ, from which it follows for any other. */
-#define EPSILON_DELTA 1e-6
-
 static const char *phase_name(fedl_round_phase phase)
 {
     switch (phase) {
@@ -72,15 +69,18 @@ static void put_protection(cJSON *object, const fedl_task_holder *holder)
         fedli_json_u64(object, "shared", holder->masked.share_count);
         fedli_json_u64(object, "survivors", holder->masked.survivor_count);
     }
-    if (plan->privacy.mode > FEDL_PRIVACY_NONE || holder->rho_spent > 0) {
-        (void)cJSON_AddNumberToObject(object, "rho_spent",
-                                      (double)holder->rho_spent / (double)FEDL_RHO_ONE);
-        (void)cJSON_AddNumberToObject(object, "rho_budget",
-                                      (double)plan->privacy.rho_budget / (double)FEDL_RHO_ONE);
-        (void)cJSON_AddNumberToObject(
-            object, "epsilon_spent",
-            fedl_zcdp_epsilon(fedl_zcdp_from_units(holder->rho_spent), EPSILON_DELTA));
-        (void)cJSON_AddNumberToObject(object, "delta", EPSILON_DELTA);
+    if (plan->privacy.mode > FEDL_PRIVACY_NONE) {
+        const double spent = fedl_zcdp_from_units(holder->rho_spent);
+        const double budget = fedl_zcdp_from_units(plan->privacy.rho_budget);
+        const double delta = holder->config.privacy_delta;
+        (void)cJSON_AddStringToObject(object, "privacy",
+                                      plan->privacy.mode == FEDL_PRIVACY_CENTRAL ? "central"
+                                                                                 : "distributed");
+        (void)cJSON_AddNumberToObject(object, "rho_spent", spent);
+        (void)cJSON_AddNumberToObject(object, "rho_budget", budget);
+        (void)cJSON_AddNumberToObject(object, "epsilon_spent", fedl_zcdp_epsilon(spent, delta));
+        (void)cJSON_AddNumberToObject(object, "epsilon_budget", fedl_zcdp_epsilon(budget, delta));
+        (void)cJSON_AddNumberToObject(object, "delta", delta);
     }
 }
 

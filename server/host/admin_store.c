@@ -23,10 +23,21 @@ static void put_mean(cJSON *object, const char *key, uint64_t sum, double unit, 
     }
 }
 
+/* A count that stands in the tail; null when the devices told nothing but that they are there. */
+static void put_told(cJSON *object, const char *key, const uint64_t tail[FEDL_TAIL_WORDS],
+                     fedl_tail_word word)
+{
+    if (tail[FEDL_TAIL_ROWS] > 0) {
+        fedli_json_u64(object, key, tail[word]);
+    } else {
+        (void)cJSON_AddNullToObject(object, key);
+    }
+}
+
 void fedli_json_model(cJSON *object, const fedl_model_row *row)
 {
     const uint64_t *tail = row->metrics.tail;
-    uint64_t eval_rows = tail[FEDL_TAIL_EVAL_ROWS];
+    const uint64_t eval_rows = tail[FEDL_TAIL_EVAL_ROWS];
     fedli_json_u64(object, "task_id", row->task_id);
     fedli_json_u64(object, "version", row->version);
     fedli_json_u64(object, "round", row->round);
@@ -37,14 +48,14 @@ void fedli_json_model(cJSON *object, const fedl_model_row *row)
     fedli_json_u64(object, "container_bytes", row->container_bytes);
     fedli_json_u64(object, "reports", row->metrics.report_count);
     fedli_json_u64(object, "weight", tail[FEDL_TAIL_WEIGHT]);
-    fedli_json_u64(object, "rows", tail[FEDL_TAIL_ROWS]);
+    put_told(object, "rows", tail, FEDL_TAIL_ROWS);
     put_mean(object, "train_loss", tail[FEDL_TAIL_LOSS_Q16], 65536.0, tail[FEDL_TAIL_ROWS]);
     /* Held-out figures are of the parent: devices evaluate the model that they receive. */
-    fedli_json_u64(object, "held_out_rows", eval_rows);
+    put_told(object, "held_out_rows", tail, FEDL_TAIL_EVAL_ROWS);
     put_mean(object, "held_out_accuracy", tail[FEDL_TAIL_EVAL_CORRECT], 1.0, eval_rows);
     put_mean(object, "held_out_loss", tail[FEDL_TAIL_EVAL_LOSS_Q16], 65536.0, eval_rows);
-    fedli_json_u64(object, "saturated", tail[FEDL_TAIL_SATURATED]);
-    fedli_json_u64(object, "clipped", tail[FEDL_TAIL_CLIPPED]);
+    put_told(object, "saturated", tail, FEDL_TAIL_SATURATED);
+    put_told(object, "clipped", tail, FEDL_TAIL_CLIPPED);
     fedli_json_u64(object, "bytes_up", row->metrics.bytes_up);
     fedli_json_u64(object, "bytes_down", row->metrics.bytes_down);
     fedli_json_u64(object, "duration_ms", row->metrics.duration_ms);

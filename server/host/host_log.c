@@ -123,6 +123,11 @@ void fedl_log_u64(fedl_log_line *line, const char *key, uint64_t value)
     put_field(line, key, text, false);
 }
 
+void fedl_log_null(fedl_log_line *line, const char *key)
+{
+    put_field(line, key, "null", false);
+}
+
 void fedl_log_decimal(fedl_log_line *line, const char *key, uint64_t value_e4)
 {
     char text[32];

@@ -33,6 +33,8 @@ typedef struct fedl_log_line {
 void fedl_log_begin(fedl_log_line *line, const fedl_log *log, fedl_log_level level,
                     const char *event);
 void fedl_log_u64(fedl_log_line *line, const char *key, uint64_t value);
+/** A value that is not known: null. */
+void fedl_log_null(fedl_log_line *line, const char *key);
 /** A number with four decimals, value = number · 10^4. */
 void fedl_log_decimal(fedl_log_line *line, const char *key, uint64_t value_e4);
 void fedl_log_str(fedl_log_line *line, const char *key, const char *value);

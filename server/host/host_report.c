@@ -189,6 +189,26 @@ static void report_count_text(const fedl_task_holder *holder, uint64_t reports, 
                    goal, masked ? "" : " reports");
 }
 
+/* What the devices told in their sum; nothing under noise: then every field is null. */
+static void put_metrics(fedl_log_line *line, const uint64_t tail[FEDL_TAIL_WORDS], double loss,
+                        double accuracy)
+{
+    static const char *const keys[] = {"loss",          "rows",      "eval_rows",
+                                       "eval_accuracy", "saturated", "clipped"};
+    if (tail[FEDL_TAIL_ROWS] == 0) {
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            fedl_log_null(line, keys[i]);
+        }
+        return;
+    }
+    fedl_log_decimal(line, keys[0], (uint64_t)(loss * 10000.0 + 0.5));
+    fedl_log_u64(line, keys[1], tail[FEDL_TAIL_ROWS]);
+    fedl_log_u64(line, keys[2], tail[FEDL_TAIL_EVAL_ROWS]);
+    fedl_log_decimal(line, keys[3], (uint64_t)(accuracy * 10000.0 + 0.5));
+    fedl_log_u64(line, keys[4], tail[FEDL_TAIL_SATURATED]);
+    fedl_log_u64(line, keys[5], tail[FEDL_TAIL_CLIPPED]);
+}
+
 static void report_committed(fedl_host *host, const fedl_action *action)
 {
     static const fedl_round_metrics none;
@@ -196,7 +216,9 @@ static void report_committed(fedl_host *host, const fedl_action *action)
     const fedl_task_holder *holder = fedli_host_task_find(host, action->task_id);
     uint64_t rows = m->tail[FEDL_TAIL_ROWS];
     uint64_t eval_rows = m->tail[FEDL_TAIL_EVAL_ROWS];
-    double loss = rows > 0 ? (double)m->tail[FEDL_TAIL_LOSS_Q16] / 65536.0 / (double)rows : 0.0;
+    const double loss =
+        rows > 0 ? (double)m->tail[FEDL_TAIL_LOSS_Q16] / 65536.0 / (double)rows : 0.0;
+    char loss_text[32] = "-"; /* devices that add noise don't tell */
     double accuracy =
         eval_rows > 0 ? (double)m->tail[FEDL_TAIL_EVAL_CORRECT] / (double)eval_rows : 0.0;
     char held_out[80] = "";
@@ -207,6 +229,9 @@ static void report_committed(fedl_host *host, const fedl_action *action)
         (void)snprintf(held_out, sizeof held_out,
                        " · held-out accuracy %.1f %% (of the model before)", 100.0 * accuracy);
     }
+    if (rows > 0) {
+        (void)snprintf(loss_text, sizeof loss_text, "%.3f", loss);
+    }
     task_label(host, action, label);
     report_count_text(holder, action->a, reports);
     begin_attempt(&line, host, action, FEDL_LEVEL_INFO, "round.committed");
@@ -215,19 +240,14 @@ static void report_committed(fedl_host *host, const fedl_action *action)
     if (action->digest != NULL) {
         fedl_log_hex(&line, "digest", action->digest, 32);
     }
-    fedl_log_decimal(&line, "loss", (uint64_t)(loss * 10000.0 + 0.5));
-    fedl_log_u64(&line, "rows", rows);
-    fedl_log_u64(&line, "eval_rows", eval_rows);
-    fedl_log_decimal(&line, "eval_accuracy", (uint64_t)(accuracy * 10000.0 + 0.5));
+    put_metrics(&line, m->tail, loss, accuracy);
     fedl_log_u64(&line, "bytes_up", m->bytes_up);
     fedl_log_u64(&line, "bytes_down", m->bytes_down);
-    fedl_log_u64(&line, "saturated", m->tail[FEDL_TAIL_SATURATED]);
-    fedl_log_u64(&line, "clipped", m->tail[FEDL_TAIL_CLIPPED]);
     fedl_log_u64(&line, "duration_ms", m->duration_ms);
     fedl_log_end(&line,
-                 "├─ round %u%s · attempt %u · %s · loss %.3f%s · version %u %02x%02x… · %.1f s",
-                 (unsigned)action->round, label, (unsigned)action->attempt, reports, loss, held_out,
-                 (unsigned)action->b, action->digest != NULL ? action->digest[0] : 0u,
+                 "├─ round %u%s · attempt %u · %s · loss %s%s · version %u %02x%02x… · %.1f s",
+                 (unsigned)action->round, label, (unsigned)action->attempt, reports, loss_text,
+                 held_out, (unsigned)action->b, action->digest != NULL ? action->digest[0] : 0u,
                  action->digest != NULL ? action->digest[1] : 0u, (double)m->duration_ms / 1000.0);
 }
 

@@ -105,7 +105,18 @@ static void a_commit_tells_how_many_the_sum_is_of(void **state)
 {
     world *w = *state;
     const fedl_action commit = {.log_kind = FEDL_LOG_ROUND_COMMITTED, .a = 8, .b = 8};
-    expect(w, FEDL_LOG_TEXT, commit, "├─ round 7 · attempt 2 · masked sum of 8/10 · loss");
+    expect(w, FEDL_LOG_TEXT, commit,
+           "├─ round 7 · attempt 2 · masked sum of 8/10 · loss - · version 8 ");
+    expect(w, FEDL_LOG_JSON, commit,
+           "\"loss\":null,\"rows\":null,\"eval_rows\":null,\"eval_accuracy\":null,"
+           "\"saturated\":null,\"clipped\":null,");
+    fedl_round_metrics told = {.tail = {8, 100, 5u << 16, 10, 9, 7, 3, 2}};
+    fedl_action metrics = commit;
+    metrics.metrics = &told;
+    expect(w, FEDL_LOG_TEXT, metrics, "· masked sum of 8/10 · loss 0.050 · version 8 ");
+    expect(w, FEDL_LOG_JSON, metrics,
+           "\"loss\":0.0500,\"rows\":100,\"eval_rows\":10,\"eval_accuracy\":0.9000,"
+           "\"saturated\":3,\"clipped\":2,");
     w->holder->config.plan.aggregation = FEDL_AGGREGATION_PLAIN;
     expect(w, FEDL_LOG_TEXT, commit, "├─ round 7 · attempt 2 · 8/10 reports · loss");
 }
@@ -144,6 +155,13 @@ static void charges_add_up(void **state)
     fedli_host_charged(w->host, &op);
     fedli_host_charged(w->host, &other);
     assert_int_equal(w->holder->rho_spent, 42);
+    const fedl_store_op failed = {.kind = FEDL_STORE_ROUND_ABORT, .task_id = 1, .rho = 3};
+    const fedl_store_op burnt = {.kind = FEDL_STORE_ROUND_BURN, .task_id = 1, .rho = 5};
+    const fedl_store_op commit = {.kind = FEDL_STORE_COMMIT, .task_id = 1, .rho = 100};
+    fedli_host_charged(w->host, &failed);
+    fedli_host_charged(w->host, &burnt);
+    fedli_host_charged(w->host, &commit); /* noise of the server; of devices it is 0 */
+    assert_int_equal(w->holder->rho_spent, 150);
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, open_world, close_world)
