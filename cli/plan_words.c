@@ -114,7 +114,10 @@ static void words_of_privacy(const fedl_task_config *config, const fedl_plan_rep
         line("privacy", "none: sums and models are exact, and may tell of single devices");
         return;
     case FEDL_PRIVACY_DISTRIBUTED:
-        line("privacy", "every device adds noise, the server sees noised sums only");
+        line("privacy", r->helped
+                            ? "every device adds noise, the server sees noised sums only; with "
+                              "the helper it would see updates with one device's noise"
+                            : "every device adds noise, the server sees noised sums only");
         break;
     case FEDL_PRIVACY_CENTRAL:
         line("privacy", "the server adds noise: models are private, the server is trusted");

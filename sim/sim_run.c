@@ -165,8 +165,9 @@ static void print_summary(const fedl_sim_monitor *monitor, const fedl_sim_totals
            fedl_plural(totals->burnt_rounds), wall_s, (double)totals->virtual_ns / 1e9);
     printf("aggregation %s", aggregation_name(monitor->data->task->plan.aggregation));
     if (totals->helper_sums > 0 || totals->helper_crashes > 0) {
-        printf(": the helper made %u sums, died %u times", totals->helper_sums,
-               totals->helper_crashes);
+        printf(": the helper made %u sum%s, died %u time%s", totals->helper_sums,
+               fedl_plural(totals->helper_sums), totals->helper_crashes,
+               fedl_plural(totals->helper_crashes));
     }
     printf("\n");
     if (monitor->has_test && monitor->data->task->plan.model.loss == FEDL_LOSS_SOFTMAX_CE) {

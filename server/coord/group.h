@@ -124,7 +124,8 @@ uint32_t fedl_group_blamed(const fedl_group *group);
 uint32_t fedl_group_blamed_other(const fedl_group *group);
 bool fedl_group_burnt(const fedl_group *group);
 uint32_t fedl_group_cohort(const fedl_group *group); /* n; READYs so far while GATHERING */
-/** Whether devices may have read the roster, also when the group has failed since. */
+/** Whether devices may have read the roster (HELPER: the helper's certificate), also when the group
+ * has failed since. */
 bool fedl_group_roster_is_out(const fedl_group *group);
 
 /* From FROZEN on: members of U2 by rising id with the kind of share that will be asked for. */

@@ -82,7 +82,7 @@ fedl_group_answer fedli_group_put_seed(fedli_group_state *g, fedl_instant_ns now
     return FEDL_GROUP_OK;
 }
 
-fedl_group_answer fedli_group_get_helper(const fedli_group_state *g, fedl_group_item item,
+fedl_group_answer fedli_group_get_helper(fedli_group_state *g, fedl_group_item item,
                                          uint64_t offset, uint8_t *out, size_t out_bytes,
                                          size_t *size, uint64_t *total)
 {
@@ -92,6 +92,7 @@ fedl_group_answer fedli_group_get_helper(const fedli_group_state *g, fedl_group_
     if (g->phase != FEDL_GROUP_GATHERING) {
         return FEDL_GROUP_STALE;
     }
+    g->helper_told = true;
     const size_t left = FEDLI_DEVICE_CERT_BYTES - (size_t)offset;
     *size = left < out_bytes ? left : out_bytes;
     *total = FEDLI_DEVICE_CERT_BYTES;

@@ -120,7 +120,7 @@ fedl_group_answer fedl_group_get(fedl_group *group, uint32_t device_id, fedl_gro
                                  uint64_t offset, uint8_t *out, size_t out_bytes, size_t *size,
                                  uint64_t *total)
 {
-    const fedli_group_state *g = group->state;
+    fedli_group_state *g = group->state;
     *size = 0;
     *total = 0;
     if (g->phase == FEDL_GROUP_FAILED) {
@@ -183,7 +183,7 @@ uint32_t fedl_group_cohort(const fedl_group *group)
 
 bool fedl_group_roster_is_out(const fedl_group *group)
 {
-    return group->state->n != 0;
+    return group->state->n != 0 || group->state->helper_told;
 }
 
 uint32_t fedl_group_u2_count(const fedl_group *group)

@@ -70,7 +70,8 @@ typedef struct fedli_group_state {
     uint32_t blamed_other;
     bool burnt;
     bool news;
-    bool helper_out;                 /* HELPER: the question is out */
+    bool helper_told;                /* HELPER: somebody has read the certificate */
+    bool helper_out;                 /* … the question is out */
     uint32_t helper_tries;           /* … questions without a good answer */
     fedl_instant_ns helper_until_ns; /* … when it is too late for one */
     uint32_t slots_max;              /* plan.update.clients_max */
@@ -212,7 +213,7 @@ void fedli_group_begin_helped(fedli_group_state *g);
 fedl_group_answer fedli_group_put_seed(fedli_group_state *g, fedl_instant_ns now_ns,
                                        uint32_t device_id, const fedli_group_part *part,
                                        fedli_group_progress *progress);
-fedl_group_answer fedli_group_get_helper(const fedli_group_state *g, fedl_group_item item,
+fedl_group_answer fedli_group_get_helper(fedli_group_state *g, fedl_group_item item,
                                          uint64_t offset, uint8_t *out, size_t out_bytes,
                                          size_t *size, uint64_t *total);
 fedl_group_answer fedli_group_helped_vector(const fedli_group_state *g, uint32_t device_id,

@@ -51,11 +51,6 @@ fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config
         text = "unknown aggregator";
         status = FEDL_ERR_UNSUPPORTED;
     }
-    if (status == FEDL_OK && plan->aggregation == FEDL_AGGREGATION_HELPER &&
-        plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
-        text = "devices add no noise in helper rounds yet";
-        status = FEDL_ERR_UNSUPPORTED;
-    }
     if (status == FEDL_OK && plan->privacy.adaptive_clip) {
         text = "the clip norm can't follow the devices' norms yet";
         status = FEDL_ERR_UNSUPPORTED;

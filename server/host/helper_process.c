@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "posix/durable_file.h"
 #include "posix/host_clock.h"
+#include "posix/plural.h"
 #include "sodium/crypto_sodium.h"
 #include "store/crash_point.h"
 
@@ -151,9 +152,9 @@ static void serve_until_stopped(process *p, fedl_helper_door *door,
 {
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGINT, on_signal);
-    (void)printf("ready at %s · home %s · at least %u devices · %u revoked · %u tasks answered\n",
+    (void)printf("ready at %s · home %s · at least %u devices · %u revoked · %u task%s answered\n",
                  fedl_helper_door_url(door), options->home, (unsigned)options->min_cohort,
-                 (unsigned)revoked_count, (unsigned)p->helper.count);
+                 (unsigned)revoked_count, (unsigned)p->helper.count, fedl_plural(p->helper.count));
     (void)fflush(stdout);
     uint64_t told = 0;
     while (stopped == 0) {

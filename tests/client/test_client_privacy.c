@@ -11,6 +11,21 @@
 #define VECTOR_MAX 4096u
 
 static uint64_t charge; /* of one attempt of noisy()'s plan */
+static bool helped;     /* a helper takes the masks off */
+
+static int among_devices(void **state)
+{
+    (void)state;
+    helped = false;
+    return 0;
+}
+
+static int with_a_helper(void **state)
+{
+    (void)state;
+    helped = true;
+    return 0;
+}
 
 /* The other devices of this world send zeros without noise: the sum is this device's vector. */
 static world *noisy(uint64_t rounds, uint64_t units, bool rotate)
@@ -18,7 +33,7 @@ static world *noisy(uint64_t rounds, uint64_t units, bool rotate)
     world *w = world_create(FEDL_CLIENT_RUN);
     fedl_plan *plan = &w->server.plan;
     w->cfg.chunk_bytes_max = 256;
-    plan->aggregation = FEDL_AGGREGATION_MASKED;
+    plan->aggregation = helped ? FEDL_AGGREGATION_HELPER : FEDL_AGGREGATION_MASKED;
     plan->update.w_unit = 0;
     plan->update.w_max = 1;
     plan->update.clip_q16 = 1u << 16;
@@ -30,7 +45,11 @@ static world *noisy(uint64_t rounds, uint64_t units, bool rotate)
     charge = fedl_privacy_charge(plan, 5, 100);
     assert_in_range(charge, 1, UINT64_MAX / 100u);
     plan->privacy.rho_budget = rounds * charge + units;
-    world_masked(w, 5, FEDL_TRUST_CURIOUS, 16);
+    if (helped) {
+        world_helped(w, 5, 16);
+    } else {
+        world_masked(w, 5, FEDL_TRUST_CURIOUS, 16);
+    }
     return w;
 }
 
@@ -200,14 +219,17 @@ static void the_site_may_allow_less_than_the_plan(void **state)
     world_destroy(w);
 }
 
+#define BOTH(test)                                                                                 \
+    cmocka_unit_test_setup(test, among_devices), cmocka_unit_test_setup(test, with_a_helper)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_sum_is_the_noised_vector_to_the_bit),
-        cmocka_unit_test(every_attempt_is_charged_and_has_noise_of_its_own),
-        cmocka_unit_test(a_saved_attempt_goes_on_with_the_same_noise),
-        cmocka_unit_test(the_budget_ends_over_restarts),
-        cmocka_unit_test(the_site_may_allow_less_than_the_plan),
+        BOTH(the_sum_is_the_noised_vector_to_the_bit),
+        BOTH(every_attempt_is_charged_and_has_noise_of_its_own),
+        BOTH(a_saved_attempt_goes_on_with_the_same_noise),
+        BOTH(the_budget_ends_over_restarts),
+        BOTH(the_site_may_allow_less_than_the_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,73 +3,10 @@
  * Helper rounds through the coordinator, with real parties and a real helper machine. As in masked
  * rounds every commit is compared with the plain sum of its members' updates (check_sums).
  */
-#include "coord_party.h"
-#include "helper/helper_machine.h"
+#include "coord_helper.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static party_world p;
-static fedl_helper helper;
-static fedli_mask_key keys[WORLD_DEVICES_MAX];
-static uint8_t reply[8192];
-
-static bool keep(void *context, fedl_bytes state)
-{
-    (void)context;
-    return state.size > 0;
-}
-
-static void open_fleet(uint32_t n)
-{
-    fedl_helper_config cfg = {.min_cohort = 3, .keep = keep};
-    parties_open(&p, n, FEDL_TRUST_CURIOUS);
-    p.w.plan.aggregation = FEDL_AGGREGATION_HELPER;
-    for (uint32_t i = 0; i < n; i++) {
-        p.parties[i].policy.min_aggregation = FEDL_AGGREGATION_HELPER;
-    }
-    cfg.crypto = p.w.crypto;
-    memcpy(cfg.fleet_id, p.w.cfg.identity.fleet_id, 16);
-    memcpy(cfg.noise_secret, p.w.helper_secret, 32);
-    memcpy(cfg.ca_public, p.w.cfg.identity.ca_public, 32);
-    assert_int_equal(fedl_helper_init(&helper, &cfg), FEDL_OK);
-    parties_add_task(&p);
-}
-
-/* What the process does. Returns the size of the reply. */
-static size_t make_reply(fedl_helper_answer expected)
-{
-    const fedl_bytes bytes = fedl_bytes_of(p.w.helper_request, p.w.helper_request_bytes);
-    const fedl_helper_room room = {keys, WORLD_DEVICES_MAX, reply, sizeof reply};
-    fedl_helper_verdict verdict;
-    assert_true(fedl_helper_keys_max(bytes) <= WORLD_DEVICES_MAX);
-    assert_true(fedl_helper_reply_bytes(&helper, bytes) <= sizeof reply);
-    const size_t size = fedl_helper_serve(&helper, &room, &verdict, bytes, p.w.utc_s);
-    assert_int_equal(verdict.answer, expected);
-    return size;
-}
-
-static void answer_with(fedl_status status, size_t size)
-{
-    fedl_event event;
-    world_event(&p.w, &event, FEDL_EVENT_HELPER);
-    event.ticket = p.w.helper_ticket;
-    event.status = status;
-    event.bytes = fedl_bytes_of(reply, size);
-    p.w.helper_ticket = 0;
-    world_step(&p.w, &event);
-}
-
-static void run_to_question(void)
-{
-    for (uint32_t i = 0; i < 200 && p.w.helper_ticket == 0; i++) {
-        parties_run(&p);
-        if (p.w.helper_ticket == 0) {
-            world_run_ms(&p.w, 250);
-        }
-    }
-    assert_int_not_equal(p.w.helper_ticket, 0);
-}
 
 static void rounds_commit_the_exact_sum(void **state)
 {
@@ -77,11 +14,12 @@ static void rounds_commit_the_exact_sum(void **state)
     static const uint32_t sizes[] = {3, 5, 10};
     for (size_t i = 0; i < 3; i++) {
         open_fleet(sizes[i]);
+        parties_add_task(&p);
         for (uint32_t round = 1; round <= 3; round++) {
-            run_to_question();
+            run_to_the_question();
             assert_int_equal(p.w.group_commit_count, round); /* durable before it is asked */
             assert_int_equal(p.w.commit_count, round - 1);
-            answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM));
+            helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
             assert_int_equal(p.w.commit_count, round);
             assert_int_equal(p.w.last_commit.member_count, sizes[i]);
         }
@@ -105,10 +43,11 @@ static void who_vanishes_is_left_out(void **state)
                  {FEDLI_PARTY_UPLOAD, FEDL_ITEM_READY}};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         open_fleet(5);
+        parties_add_task(&p);
         p.parties[2].lost_at = steps[i].want;
         p.parties[2].lost_item = steps[i].item;
-        run_to_question();
-        answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM));
+        run_to_the_question();
+        helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
         assert_true(p.parties[2].lost);
         assert_int_equal(p.w.last_commit.member_count, 4);
         parties_close(&p);
@@ -120,23 +59,24 @@ static void no_answer_is_asked_for_again(void **state)
     (void)state;
     uint8_t first[sizeof p.w.helper_request];
     open_fleet(5);
-    run_to_question();
+    parties_add_task(&p);
+    run_to_the_question();
     const size_t bytes = p.w.helper_request_bytes;
     memcpy(first, p.w.helper_request, bytes);
-    answer_with(FEDL_ERR_CONNECTION, 0);
+    helper_answers(FEDL_ERR_CONNECTION, 0);
     assert_int_equal(p.w.helper_ticket, 0); /* after a pause only */
-    run_to_question();
+    run_to_the_question();
     assert_int_equal(p.w.helper_asked, 2);
     assert_int_equal(p.w.helper_request_bytes, bytes);
     assert_memory_equal(p.w.helper_request, first, bytes);
-    size_t size = make_reply(FEDL_HELPER_SUM);
-    reply[9] ^= 1u; /* it answers another request */
-    answer_with(FEDL_OK, size);
-    run_to_question();
-    size = make_reply(FEDL_HELPER_SUM);
-    answer_with(FEDL_OK, size - 1); /* cut short */
-    run_to_question();
-    answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM)); /* to the same bytes the same answer */
+    size_t size = helper_reply(FEDL_HELPER_SUM);
+    helper_reply_bytes[9] ^= 1u; /* it answers another request */
+    helper_answers(FEDL_OK, size);
+    run_to_the_question();
+    size = helper_reply(FEDL_HELPER_SUM);
+    helper_answers(FEDL_OK, size - 1); /* cut short */
+    run_to_the_question();
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM)); /* to the same bytes the same answer */
     assert_int_equal(p.w.commit_count, 1);
     assert_int_equal(p.w.burn_count, 0);
     parties_close(&p);
@@ -146,19 +86,20 @@ static void a_helper_that_stays_away_burns_the_round(void **state)
 {
     (void)state;
     open_fleet(5);
-    run_to_question();
-    answer_with(FEDL_ERR_CONNECTION, 0);
+    parties_add_task(&p);
+    run_to_the_question();
+    helper_answers(FEDL_ERR_CONNECTION, 0);
     world_run_ms(&p.w, 300);
     const uint64_t late = p.w.helper_ticket;
     assert_int_not_equal(late, 0);
     world_run_ms(&p.w, 10u * 2000u); /* 10 steps */
     assert_int_equal(p.w.burn_count, 1);
     assert_int_equal(p.w.commit_count, 0);
-    answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM)); /* too late: nothing happens */
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM)); /* too late: nothing happens */
     assert_int_equal(p.w.commit_count, 0);
     p.w.helper_ticket = 0;
-    run_to_question();
-    answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM));
+    run_to_the_question();
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
     assert_int_equal(p.w.last_commit.round, 2);
     parties_close(&p);
 }
@@ -168,15 +109,16 @@ static void a_refusal_burns_the_round_and_leaves_the_accused_out(void **state)
     (void)state;
     static uint32_t revoked[1];
     open_fleet(5);
+    parties_add_task(&p);
     revoked[0] = p.parties[3].d->id;
     helper.cfg.revoked = revoked;
     helper.cfg.revoked_count = 1;
-    run_to_question();
-    answer_with(FEDL_OK, make_reply(FEDL_HELPER_REVOKED));
+    run_to_the_question();
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_REVOKED));
     assert_int_equal(p.w.burn_count, 1);
     assert_int_equal(p.w.commit_count, 0);
-    run_to_question();
-    answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM));
+    run_to_the_question();
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
     assert_int_equal(p.w.last_commit.round, 2);
     assert_int_equal(p.w.last_commit.member_count, 4);
     parties_close(&p);
@@ -188,11 +130,12 @@ static void a_server_that_restarts_asks_the_same(void **state)
     uint8_t first[sizeof p.w.helper_request];
     for (int answered = 0; answered < 2; answered++) {
         open_fleet(5);
-        run_to_question();
+        parties_add_task(&p);
+        run_to_the_question();
         const size_t bytes = p.w.helper_request_bytes;
         memcpy(first, p.w.helper_request, bytes);
         if (answered) { /* the answer got lost with the server */
-            (void)make_reply(FEDL_HELPER_SUM);
+            (void)helper_reply(FEDL_HELPER_SUM);
         }
         p.w.helper_ticket = 0;
         world_restart(&p.w);
@@ -200,7 +143,7 @@ static void a_server_that_restarts_asks_the_same(void **state)
         assert_int_not_equal(p.w.helper_ticket, 0);
         assert_int_equal(p.w.helper_request_bytes, bytes);
         assert_memory_equal(p.w.helper_request, first, bytes);
-        answer_with(FEDL_OK, make_reply(FEDL_HELPER_SUM));
+        helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
         assert_int_equal(p.w.commit_count, 1);
         assert_int_equal(p.w.last_commit.member_count, 5);
         parties_close(&p);
@@ -211,6 +154,7 @@ static void too_few_vectors_are_never_asked_about(void **state)
 {
     (void)state;
     open_fleet(5);
+    parties_add_task(&p);
     for (uint32_t i = 0; i < 3; i++) {
         p.parties[i].lost_at = FEDLI_PARTY_UPLOAD;
     }
@@ -226,6 +170,7 @@ static void a_vector_without_its_seed_is_refused(void **state)
 {
     (void)state;
     open_fleet(5);
+    parties_add_task(&p);
     party_device *q = &p.parties[0];
     q->lost_at = FEDLI_PARTY_PUT;
     q->lost_item = FEDL_ITEM_SEED;

@@ -70,6 +70,24 @@ static void noise_of_the_server(void **state)
     assert_int_equal(config.plan.update.sum_sigma2_q8, 1600);
 }
 
+/* Whoever takes the masks off: the noise, and what it costs, are the same. */
+static void noise_with_a_helper(void **state)
+{
+    (void)state;
+    fedl_plan plans[2];
+    static const char *const modes[] = {"mode = masked\nclip = 0.004",
+                                        "mode = helper\nclip = 0.004"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(parse(FEDL_PRIVACY_DISTRIBUTED, modes[i], "sigma = 2.5\nepsilon = 40"),
+                         FEDL_OK);
+        plans[i] = config.plan;
+    }
+    assert_memory_equal(&plans[0].privacy, &plans[1].privacy, sizeof plans[0].privacy);
+    assert_int_equal(plans[1].aggregation, FEDL_AGGREGATION_HELPER);
+    assert_int_equal(plans[1].update.noise_sigma2_q8, 1600);
+    assert_true(fedl_privacy_charge(&plans[0], 5, 100) == fedl_privacy_charge(&plans[1], 5, 100));
+}
+
 static void without_privacy_there_are_zeros(void **state)
 {
     (void)state;
@@ -91,7 +109,7 @@ static const struct {
      "differential privacy needs 'sigma' and 'epsilon' in [privacy]"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = plain", "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
      "mode = distributed in [privacy] hides a device in the sum of all: it needs mode = masked "
-     "in [aggregation]; no single change is enough: use aggregation.mode=masked with "
+     "or helper in [aggregation]; no single change is enough: use aggregation.mode=masked with "
      "aggregation.ring_bits=24 and aggregation.update_exp=-4 and privacy.sigma=240.8, or "
      "aggregation.mode=masked with aggregation.ring_bits=24 and aggregation.update_exp=-4 and "
      "privacy.epsilon=247.457"},
@@ -199,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(noise_of_the_devices),
         cmocka_unit_test(noise_of_the_server),
+        cmocka_unit_test(noise_with_a_helper),
         cmocka_unit_test(without_privacy_there_are_zeros),
         cmocka_unit_test(wrong_combinations_are_refused),
         cmocka_unit_test(proposals_are_good),

@@ -86,7 +86,7 @@ void sim_fixture_open(sim_fixture *fixture, const char *const *extra)
     fprintf(plan, plan_format, fixture->folder, fixture->folder, fixture->folder, fixture->folder);
     assert_int_equal(fclose(plan), 0);
 
-    fedl_plan_override overrides[16];
+    fedl_plan_override overrides[32];
     size_t count = 0;
     for (; extra != NULL && extra[count] != NULL; count++) {
         overrides[count].text = extra[count];

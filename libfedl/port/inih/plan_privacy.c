@@ -172,10 +172,10 @@ void plan_privacy_check(plan_draft *draft)
                   "differential privacy needs 'sigma' and 'epsilon' in [privacy]");
     }
     if (plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
-        if (plan->aggregation != FEDL_AGGREGATION_MASKED) {
+        if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
             plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "mode"),
                       "mode = distributed in [privacy] hides a device in the sum of all: it needs "
-                      "mode = masked in [aggregation]");
+                      "mode = masked or helper in [aggregation]");
             plan_suggest(draft, "aggregation", "mode", "masked");
         }
         if (draft->sigma_q16 < SIGMA_Q16_MIN) {

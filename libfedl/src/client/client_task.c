@@ -223,8 +223,7 @@ static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
         fedli_client_task_decline(c, refusal, 0);
         return false;
     }
-    const bool noised = plan->privacy.mode != FEDL_PRIVACY_NONE;
-    if ((plan->aggregation == FEDL_AGGREGATION_HELPER && noised) || plan->privacy.adaptive_clip) {
+    if (plan->privacy.adaptive_clip) {
         fedli_client_task_refuse(c, FEDL_ERR_UNSUPPORTED);
         return false;
     }
