@@ -222,6 +222,29 @@ static void a_long_poll_is_waited_for(void **state)
     world_destroy(w);
 }
 
+/* Within a step lost connections are tried again soon; not for ever, when the server is gone. */
+static void a_lost_connection_does_not_cost_the_step(void **state)
+{
+    (void)state;
+    world *w = world_create(FEDL_CLIENT_RUN);
+    world_masked(w, 5, FEDL_TRUST_CURIOUS, 16);
+    w->hook = silent_roster;
+    world_run(w, 200);
+    assert_true(world_said(w, "GET ROSTER"));
+    const uint32_t step_ms = w->server.plan.secagg.step_ms;
+    const fedl_instant_ns soon_ns = (fedl_instant_ns)(step_ms / 16u + 1u) * WORLD_MS;
+    w->refuse_connect = true;
+    world_advance(w, 100); /* the answer does not come in time */
+    for (int failure = 1; failure <= 10; failure++) {
+        const fedl_instant_ns pause_ns = fedl_client_deadline_ns(&w->client) - w->now_ns;
+        if ((failure <= 8) != (pause_ns <= soon_ns)) {
+            fail_msg("failure %d: pause of %lld ms", failure, (long long)(pause_ns / WORLD_MS));
+        }
+        world_advance(w, 100);
+    }
+    world_destroy(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +255,7 @@ int main(void)
         cmocka_unit_test(bad_messages_cost_the_connection_only),
         cmocka_unit_test(a_server_cannot_make_it_spin),
         cmocka_unit_test(a_long_poll_is_waited_for),
+        cmocka_unit_test(a_lost_connection_does_not_cost_the_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

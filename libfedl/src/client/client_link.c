@@ -7,6 +7,28 @@
 
 /* A session is given up when this many connections in a row broke without one good reply. */
 #define SESSION_FAILURES_MAX 2u
+/* As many failures in a row are followed by short pauses in the steps of a masked attempt. */
+#define STEP_FAILURES_MAX 8u
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* In the steps of a masked attempt, which the server ends after step_ms. */
+static bool in_masked_step(const fedli_client_state *c)
+{
+    return c->task.plan.aggregation != FEDL_AGGREGATION_PLAIN &&
+           (c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET || c->work == FEDLI_WORK_UPLOAD);
+}
+
+/* A lost message must not cost the whole step: there is time for several tries. */
+static uint32_t reply_timeout_ms(const fedli_client_state *c)
+{
+    return in_masked_step(c)
+               ? min_u32(c->cfg.reply_timeout_ms, c->task.plan.secagg.step_ms / 8u + 500u)
+               : c->cfg.reply_timeout_ms;
+}
 
 bool fedli_client_wants_link(fedli_work work)
 {
@@ -59,7 +81,7 @@ void fedli_client_pump(fedli_client_state *c)
     case FEDLI_LINK_DOWN:
         if (c->connect_ns <= c->now_ns) {
             c->link = FEDLI_LINK_CONNECTING;
-            c->timeout_ns = fedli_client_after_ms(c, c->cfg.reply_timeout_ms);
+            c->timeout_ns = fedli_client_after_ms(c, reply_timeout_ms(c));
             fedli_client_action(c, FEDL_CLIENT_CONNECT);
         }
         return;
@@ -97,7 +119,12 @@ void fedli_client_on_connected(fedli_client_state *c)
 /* The link is down from here on; the work stays what it was. Returns the pause. */
 static uint32_t take_link_down(fedli_client_state *c)
 {
-    const uint32_t pause_ms = fedli_client_backoff_ms(c, c->failures);
+    uint32_t pause_ms = fedli_client_backoff_ms(c, c->failures);
+    /* A pause that outlasts the step gives the attempt up; but a server that is gone for longer
+     * must not find a whole cohort in a hurry. */
+    if (in_masked_step(c) && c->failures < STEP_FAILURES_MAX) {
+        pause_ms = min_u32(pause_ms, c->task.plan.secagg.step_ms / 16u + 1u);
+    }
     c->failures++;
     c->session_failures++;
     if (c->link == FEDLI_LINK_HELLO || c->link == FEDLI_LINK_FINISH ||
@@ -134,30 +161,10 @@ void fedli_client_on_timeout(fedli_client_state *c)
     fedli_client_link_fail(c, FEDL_CLIENT_LOG_CONNECTION_LOST, FEDL_ERR_TIMEOUT);
 }
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* In the steps of a masked attempt, which the server ends after step_ms. */
-static bool in_masked_step(const fedli_client_state *c)
-{
-    return c->task.plan.aggregation != FEDL_AGGREGATION_PLAIN &&
-           (c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET || c->work == FEDLI_WORK_UPLOAD);
-}
-
 uint32_t fedli_client_poll_ms(const fedli_client_state *c)
 {
     return in_masked_step(c) ? min_u32(c->cfg.poll_ms, c->task.plan.secagg.step_ms / 8u + 1u)
                              : c->cfg.poll_ms;
-}
-
-/* A lost message must not cost the whole step: there is time for several tries. */
-static uint32_t reply_timeout_ms(const fedli_client_state *c)
-{
-    return in_masked_step(c)
-               ? min_u32(c->cfg.reply_timeout_ms, c->task.plan.secagg.step_ms / 8u + 500u)
-               : c->cfg.reply_timeout_ms;
 }
 
 void fedli_client_send(fedli_client_state *c, fedli_envelope_kind kind, uint64_t session_id,
