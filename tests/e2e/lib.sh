@@ -48,7 +48,7 @@ fedl() {
   "$BIN/fedl" --home "$box/server" "$@"
 }
 
-# A port that was free a moment ago: the kernel chooses it, the server takes it. Tests run side by side.
+# A port that was free a moment ago, and that no outgoing connection gets. Tests run side by side.
 free_port() {
   "$TOOLS/free_port"
 }
