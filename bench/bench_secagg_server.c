@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The server's side of one attempt in a process of its own: the real group, accumulator and record
- * channels, and what a coordinator holds besides for a task (master weights, container, staging).
+ * channels, and what a coordinator holds besides for a task (container, staging).
  * No sockets, sessions or database: bench_server measures the whole program.
  */
 #include "agg/accum.h"
@@ -35,7 +35,6 @@ typedef struct server {
     uint32_t staged_device;
     size_t staged_bytes;
     uint8_t *vector; /* the masked sum, once U3 is frozen */
-    void *master;    /* held only */
     void *container; /* held only */
     bench_report report;
 } server;
@@ -143,8 +142,9 @@ static void init(server *s)
     s->report.vector_bytes = s->accum.vector_bytes;
     s->report.model_bytes = fedl_container_size(&s->plan.model);
     const size_t slots = defaults.staging_bytes / s->accum.vector_bytes;
-    s->staging = held((slots == 0 ? 1 : slots) * s->accum.vector_bytes);
-    s->master = held(fedl_master_size(&s->plan.model));
+    const size_t staging_bytes = (slots == 0 ? 1 : slots) * s->accum.vector_bytes;
+    const size_t master_bytes = fedl_master_size(&s->plan.model); /* lies in staging at the end */
+    s->staging = held(staging_bytes < master_bytes ? master_bytes : staging_bytes);
     s->container = held(s->report.model_bytes);
     s->report.group_bytes = fedl_group_size(&s->plan);
     const fedl_group_setup group = {.crypto = s->crypto,

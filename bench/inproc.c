@@ -29,6 +29,8 @@ typedef struct loop {
     uint64_t request_last;
     uint64_t tickets[QUEUE_MAX];
     uint32_t ticket_count;
+    int32_t *words; /* master weights of the newest version, as a store would keep them */
+    uint64_t load_ticket;
     bool complete;
 } loop;
 
@@ -57,6 +59,17 @@ static uint64_t wall_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static void keep_words(loop *l, const fedl_store_op *op)
+{
+    const size_t bytes = op->model.parameter_count * sizeof *l->words;
+    if (op->kind == FEDL_STORE_TASK_ADD) {
+        l->words = grab(bytes);
+    }
+    if (op->kind == FEDL_STORE_TASK_ADD || op->kind == FEDL_STORE_COMMIT) {
+        memcpy(l->words, op->model.master_words, bytes);
+    }
+}
+
 static void coord_actions(loop *l, const fedl_actions *actions)
 {
     for (uint32_t i = 0; i < actions->count; i++) {
@@ -66,6 +79,10 @@ static void coord_actions(loop *l, const fedl_actions *actions)
                 must(FEDL_ERR_FULL, "store queue");
             }
             l->tickets[l->ticket_count++] = a->ticket;
+            keep_words(l, a->op);
+        } else if (a->kind == FEDL_ACTION_LOAD) {
+            memcpy(a->load->master_words, l->words, a->load->parameter_count * sizeof *l->words);
+            l->load_ticket = a->ticket;
         } else if (a->kind == FEDL_ACTION_SEND) {
             for (uint32_t c = 0; c < l->cfg->client_count; c++) {
                 client_slot *slot = &l->clients[c];
@@ -99,7 +116,7 @@ static void coord_event(loop *l, fedl_event *event)
     const uint64_t spent = wall_ns() - begin;
     bool commits = false;
     for (uint32_t i = 0; i < actions.count; i++) {
-        commits = commits || actions.items[i].kind == FEDL_ACTION_STORE;
+        commits = commits || actions.items[i].kind == FEDL_ACTION_LOAD;
     }
     if (upload && !commits) {
         l->cost->upload_ns += spent;
@@ -189,6 +206,12 @@ static bool deliver(loop *l)
         l->ticket_count--;
         memmove(l->tickets, l->tickets + 1, l->ticket_count * sizeof l->tickets[0]);
         coord_event(l, &stored);
+        moved = true;
+    }
+    if (l->load_ticket != 0) {
+        fedl_event loaded = {.kind = FEDL_EVENT_LOADED, .ticket = l->load_ticket};
+        l->load_ticket = 0;
+        coord_event(l, &loaded);
         moved = true;
     }
     for (uint32_t c = 0; c < l->cfg->client_count; c++) {
@@ -345,5 +368,6 @@ void fedl_inproc_run(const fedl_inproc_config *cfg, fedl_inproc_cost *cost)
     free(block);
     free(container);
     free(task_block);
+    free(l->words);
     free(l);
 }

@@ -277,6 +277,7 @@ static bool is_stale(const fedli_sim_device *device, const fedl_sim_event *event
     case FEDL_SIM_SERVER_COMPUTED:
     case FEDL_SIM_SERVER_HELPED:
     case FEDL_SIM_HELPER_ASKED:
+    case FEDL_SIM_SERVER_LOADED:
         return true;
     }
     return true;

@@ -28,6 +28,7 @@ typedef enum fedl_sim_event_kind {
     FEDL_SIM_SERVER_COMPUTED = 13, /* ticket */
     FEDL_SIM_HELPER_ASKED = 14,    /* bytes, ticket */
     FEDL_SIM_SERVER_HELPED = 15,   /* ticket, status, bytes */
+    FEDL_SIM_SERVER_LOADED = 16,   /* ticket */
 } fedl_sim_event_kind;
 
 typedef struct fedl_sim_event {

@@ -47,6 +47,25 @@ static fedl_status compute(fedl_sim_world *world, const fedl_action *action)
     return fedl_sim_heap_push(&world->heap, &event);
 }
 
+/* Reading takes no virtual time: what was written last is still in memory. */
+static fedl_status load(fedl_sim_world *world, const fedl_action *action)
+{
+    const fedl_load_job *job = action->load;
+    fedl_model_record record;
+    const fedl_status status =
+        world->store->ops->model_read(world->store, &record, job->task_id, job->version, NULL, 0,
+                                      job->master_words, job->parameter_count);
+    if (status != FEDL_OK) {
+        return fedl_sim_fail(world->text, status, "version %u can't be read: %s", job->version,
+                             fedl_status_text(status));
+    }
+    const fedl_sim_event event = {.at_ns = world->now_ns,
+                                  .kind = FEDL_SIM_SERVER_LOADED,
+                                  .life = world->server_life,
+                                  .request = action->ticket};
+    return fedl_sim_heap_push(&world->heap, &event);
+}
+
 static void note_log(fedl_sim_world *world, const fedl_action *log)
 {
     if (log->log_kind == FEDL_LOG_TASK_COMPLETE) {
@@ -97,6 +116,8 @@ static fedl_status act(fedl_sim_world *world, const fedl_action *action)
         return FEDL_OK;
     case FEDL_ACTION_COMPUTE:
         return compute(world, action);
+    case FEDL_ACTION_LOAD:
+        return load(world, action);
     case FEDL_ACTION_HELPER:
         return fedli_sim_helper_ask(world, action);
     }
@@ -240,8 +261,9 @@ fedl_status fedli_sim_server_event(fedl_sim_world *world, fedl_sim_event *event)
     if (event->kind == FEDL_SIM_SERVER_STORED) {
         return stored(world, event);
     }
-    if (event->kind == FEDL_SIM_SERVER_COMPUTED) {
-        out.kind = FEDL_EVENT_COMPUTED;
+    if (event->kind == FEDL_SIM_SERVER_COMPUTED || event->kind == FEDL_SIM_SERVER_LOADED) {
+        out.kind =
+            event->kind == FEDL_SIM_SERVER_COMPUTED ? FEDL_EVENT_COMPUTED : FEDL_EVENT_LOADED;
         out.ticket = event->request;
         return step(world, &out);
     }

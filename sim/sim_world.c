@@ -126,6 +126,7 @@ static fedl_status dispatch(fedl_sim_world *world, fedl_sim_event *event)
     case FEDL_SIM_SERVER_STORED:
     case FEDL_SIM_SERVER_COMPUTED:
     case FEDL_SIM_SERVER_HELPED:
+    case FEDL_SIM_SERVER_LOADED:
         return fedli_sim_server_event(world, event);
     case FEDL_SIM_HELPER_ASKED:
         return fedli_sim_helper_asked(world, event);

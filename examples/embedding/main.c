@@ -18,6 +18,7 @@
 #define QUEUE_MAX  8u
 #define UTC_S      1800000000u
 #define WIRE_BYTES 70000u
+#define WORDS_MAX  4096u
 
 typedef struct desk {
     fedl_coord coord;
@@ -26,6 +27,8 @@ typedef struct desk {
     uint64_t request_next;
     uint64_t tickets[QUEUE_MAX]; /* STORE actions to be answered */
     uint32_t ticket_count;
+    int32_t words[WORDS_MAX]; /* of the newest version: all that this desk's store keeps */
+    uint64_t load_ticket;     /* LOAD to be answered; 0 = none */
     uint8_t wire[WIRE_BYTES]; /* one reply on its way to the node */
     size_t wire_bytes;
     char token[128];
@@ -49,6 +52,17 @@ static void must(bool good, const char *what)
 
 static void coord_step(fedl_event *event);
 
+static void store(const fedl_action *action)
+{
+    const fedl_model_record *model = &action->op->model;
+    must(d.ticket_count < QUEUE_MAX, "too many stores at once");
+    d.tickets[d.ticket_count++] = action->ticket;
+    if (action->op->kind == FEDL_STORE_TASK_ADD || action->op->kind == FEDL_STORE_COMMIT) {
+        must(model->parameter_count <= WORDS_MAX, "the model is too large for this desk");
+        memcpy(d.words, model->master_words, model->parameter_count * sizeof d.words[0]);
+    }
+}
+
 static void coord_act(const fedl_action *action)
 {
     switch (action->kind) {
@@ -58,8 +72,12 @@ static void coord_act(const fedl_action *action)
         d.wire_bytes = action->bytes.size;
         return;
     case FEDL_ACTION_STORE:
-        must(d.ticket_count < QUEUE_MAX, "too many stores at once");
-        d.tickets[d.ticket_count++] = action->ticket;
+        store(action);
+        return;
+    case FEDL_ACTION_LOAD:
+        memcpy(action->load->master_words, d.words,
+               action->load->parameter_count * sizeof d.words[0]);
+        d.load_ticket = action->ticket;
         return;
     case FEDL_ACTION_ADMIN_REPLY:
         must(action->status == FEDL_OK, "the coordinator refuses the set-up");
@@ -96,9 +114,14 @@ static void coord_step(fedl_event *event)
 /* Everything that is due at this instant: stores are durable at once on this desk. */
 static void coord_settle(void)
 {
-    while (d.ticket_count > 0 || fedl_coord_deadline_ns(&d.coord) <= d.now_ns) {
+    while (d.ticket_count > 0 || d.load_ticket != 0 ||
+           fedl_coord_deadline_ns(&d.coord) <= d.now_ns) {
         fedl_event event = {.kind = FEDL_EVENT_TICK};
-        if (d.ticket_count > 0) {
+        if (d.load_ticket != 0) {
+            event.kind = FEDL_EVENT_LOADED;
+            event.ticket = d.load_ticket;
+            d.load_ticket = 0;
+        } else if (d.ticket_count > 0) {
             event.kind = FEDL_EVENT_STORED;
             event.ticket = d.tickets[0];
             d.ticket_count--;

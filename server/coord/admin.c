@@ -188,6 +188,7 @@ static void task_pause(fedli_coord_state *c, fedli_task *t)
     case FEDL_PHASE_FREEZING: /* from the commit point on the sum is finished, or burnt */
     case FEDL_PHASE_UNMASKING:
     case FEDL_PHASE_COMPUTING:
+    case FEDL_PHASE_LOADING:
     case FEDL_PHASE_COMMITTING:
     case FEDL_PHASE_ABORTING:
     case FEDL_PHASE_BURNING:

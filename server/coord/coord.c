@@ -130,6 +130,7 @@ static bool event_is_valid(const fedl_event *event)
     case FEDL_EVENT_STORED:
     case FEDL_EVENT_COMPUTED:
     case FEDL_EVENT_HELPER:
+    case FEDL_EVENT_LOADED:
         return true;
     case FEDL_EVENT_MESSAGE:
         return event->request != 0 && (event->bytes.data != NULL || event->bytes.size == 0);
@@ -203,6 +204,17 @@ static fedli_task *find_compute(const fedli_coord_state *c, uint64_t ticket)
     return NULL;
 }
 
+/* The task whose master words have this ticket. */
+static fedli_task *find_load(const fedli_coord_state *c, uint64_t ticket)
+{
+    for (uint32_t i = 0; ticket != 0 && i < c->task_count; i++) {
+        if (c->tasks[i]->load_ticket == ticket) {
+            return c->tasks[i];
+        }
+    }
+    return NULL;
+}
+
 /* The task whose newest question to the helper has this ticket. */
 static fedli_task *find_helped(const fedli_coord_state *c, uint64_t ticket)
 {
@@ -249,8 +261,9 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
     if (event->kind == FEDL_EVENT_STORED && !find_ticket(c, event->ticket, &op, &t)) {
         return FEDL_ERR_STATE;
     }
-    if (event->kind == FEDL_EVENT_COMPUTED) {
-        t = find_compute(c, event->ticket);
+    if (event->kind == FEDL_EVENT_COMPUTED || event->kind == FEDL_EVENT_LOADED) {
+        t = event->kind == FEDL_EVENT_COMPUTED ? find_compute(c, event->ticket)
+                                               : find_load(c, event->ticket);
         if (t == NULL) {
             return FEDL_ERR_STATE;
         }
@@ -286,6 +299,9 @@ fedl_status fedl_coord_step(fedl_coord *coord, const fedl_event *event, fedl_act
             fedli_helped_on_event(c, t);
         }
         break;
+    case FEDL_EVENT_LOADED:
+        fedli_publish_loaded(c, t);
+        break;
     }
     fedli_pool_try_open(c);
     fedli_session_drop_idle(c);
@@ -315,7 +331,7 @@ void fedl_coord_deinit(fedl_coord *coord)
     for (uint32_t i = 0; i < c->task_count; i++) {
         fedli_task *t = c->tasks[i];
         fedl_accum_clear(&t->accum);
-        fedli_wipe(t->staging, (size_t)t->slot_count * t->accum.vector_bytes);
+        fedli_upload_wipe(t);
         if (t->masked.begun) {
             fedl_group_end(&t->masked.group);
         }

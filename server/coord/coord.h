@@ -18,7 +18,7 @@
  *
  * Per task (store ops in brackets; a failed one is tried again, and the phase stays):
  *
- *   POOL ─enough check-ins─► OPENING ─[ROUND_OPEN]─► RUNNING ─goal, or deadline─► COMMITTING
+ *   POOL ─enough check-ins─► OPENING ─[ROUND_OPEN]─► RUNNING ─goal, deadline─► LOADING ► COMMITTING
  *    ▲ ▲                                               │                              │
  *    │ └── retry_ms ── RETRY ◄─[ROUND_ABORT]─ ABORTING ◄┘ too few reports              │
  *    │     attempt + 1                                                                │
@@ -27,14 +27,16 @@
  * With aggregation = masked RUNNING ends in FREEZING instead, once the group (coord/group.h) knows
  * whose vectors the sum holds, and every failure after its commit point burns the round:
  *
- *   RUNNING ─► FREEZING ─[GROUP_COMMIT]─► UNMASKING ─► COMPUTING ─► COMMITTING ─[COMMIT]─►
- *                                            └────────────┴─► BURNING ─[ROUND_BURN]─►
+ *   RUNNING ─► FREEZING ─[GROUP_COMMIT]─► UNMASKING ─► COMPUTING ─► LOADING ─► COMMITTING
+ * ─[COMMIT]─► └────────────┴─► BURNING ─[ROUND_BURN]─►
  *
  * With aggregation = helper it is the helper that is asked in UNMASKING, not the devices.
  *
  * A round is also burnt when its third attempt fails: devices answer no fourth. Burnt rounds make
  * no version; the same model, signed anew, trains the next round.
  *
+ *   LOADING: the finished sum needs the master weights, which are not in memory while a round
+ *   collects; the host reads them back from the store (LOAD).
  *   IDLE: paused (by the operator, or after attempt_max attempts) or complete.
  */
 #ifndef FEDL_COORD_COORD_H
@@ -98,7 +100,7 @@ typedef struct fedl_task_restore {
     fedl_task_setup setup;
     uint32_t task_id;
     fedl_task_state state;
-    fedl_model_record newest; /* container, master_words, agg_state are copied */
+    fedl_model_record newest; /* container and agg_state are copied; master_words are not read */
     uint32_t round_next;      /* newest.round + 1, or more when rounds were burnt; 0 = the former */
     uint32_t attempt_last;    /* last attempt opened for round_next; 0 = none */
     bool attempt_open;        /* … and the server went down in it */
@@ -117,6 +119,7 @@ typedef enum fedl_event_kind {
     FEDL_EVENT_ADMIN = 5,
     FEDL_EVENT_COMPUTED = 6, /* ticket: all parts of the job are done */
     FEDL_EVENT_HELPER = 7,   /* ticket, status, bytes: the helper's reply, or why there is none */
+    FEDL_EVENT_LOADED = 8,   /* ticket, status: the words are in place, or why not */
 } fedl_event_kind;
 
 typedef enum fedl_admin_kind {
@@ -165,6 +168,8 @@ typedef enum fedl_action_kind {
     FEDL_ACTION_HELPER = 7,  /* ticket, bytes: ask the helper (helper/helper_request.h; copy them),
                                 then send HELPER. Once, within about step_ms; asking again is the
                                 coordinator's affair */
+    FEDL_ACTION_LOAD = 8,    /* ticket, load: read these words from the store, then send LOADED; a
+                                failed one is asked for again */
 } fedl_action_kind;
 
 /* Taking the masks off a sum: the only long computation. Everything it points to stays untouched
@@ -175,6 +180,15 @@ typedef struct fedl_compute_job {
     const fedli_mask_key *keys;
     uint32_t key_count;
 } fedl_compute_job;
+
+/* Master words to be read back (store/store.h, model_read). The place is the host's until LOADED,
+ * whatever comes of it. */
+typedef struct fedl_load_job {
+    uint32_t task_id;
+    uint32_t version;
+    int32_t *master_words; /* [parameter_count] */
+    uint32_t parameter_count;
+} fedl_load_job;
 
 /** One part of a job; parts of one job may run at the same time. */
 void fedl_compute_run(const fedl_compute_job *job, uint32_t part, uint32_t parts);
@@ -211,6 +225,7 @@ typedef struct fedl_action {
     uint64_t ticket;
     const fedl_store_op *op;
     const fedl_compute_job *job; /* COMPUTE */
+    const fedl_load_job *load;   /* LOAD */
     fedl_status status;
     fedl_log_kind log_kind;
     uint32_t device_id;
@@ -247,8 +262,8 @@ FEDL_NODISCARD fedl_status fedl_coord_init(fedl_coord *coord, const fedl_coord_c
 FEDL_NODISCARD fedl_status fedl_coord_task_check(const fedl_plan *plan,
                                                  const fedl_round_config *round,
                                                  const char **reason);
-/** Bytes of a task's block: master, container, accumulator, staging, members; 0: the check above
- * fails. */
+/** Bytes of a task's block: container, accumulator, staging (which holds the master weights while a
+ * version is made), members; 0: the check above fails. */
 size_t fedl_coord_task_size(const fedl_coord_config *cfg, const fedl_plan *plan,
                             const fedl_round_config *round);
 
@@ -285,6 +300,7 @@ typedef enum fedl_round_phase {
     FEDL_PHASE_UNMASKING = 9,  /* masked: devices confirm, then give the shares asked for */
     FEDL_PHASE_COMPUTING = 10, /* masked: the host takes the masks off */
     FEDL_PHASE_BURNING = 11,
+    FEDL_PHASE_LOADING = 12, /* the master weights come back from the store */
 } fedl_round_phase;
 
 typedef struct fedl_task_info {

@@ -263,6 +263,12 @@ void fedli_task_emit_op(fedli_coord_state *c, fedli_task *t);
 void fedli_task_offer(const fedli_task *t, fedl_model_offer *offer);
 fedli_member *fedli_task_member(fedli_task *t, uint32_t device_id);
 
+/** Pause before a failed store op, or reading, is tried again. */
+static inline uint32_t fedli_task_pause_ms(const fedli_task *t)
+{
+    return t->round_config.retry_ms < FEDLI_STORE_MS ? FEDLI_STORE_MS : t->round_config.retry_ms;
+}
+
 /* ---- task_check.c ---- */
 /** What a sum of this plan costs in privacy, as the server reckons; 0 without noise. */
 uint64_t fedli_task_charge(const fedl_plan *plan);
@@ -297,7 +303,7 @@ void fedli_masked_timer(fedli_coord_state *c, fedli_task *t);
 void fedli_masked_committed(fedli_coord_state *c, fedli_task *t);
 /** The masks are off the sum. */
 void fedli_masked_computed(fedli_coord_state *c, fedli_task *t);
-/** Wipes the group and what is left of its vectors. */
+/** Wipes the group; what lies in staging is the caller's affair. */
 void fedli_masked_end(fedli_coord_state *c, fedli_task *t);
 /**
  * Until when TASK is of use to this member, 0 = it is not: while the roster is open, and, when the
@@ -349,13 +355,20 @@ bool fedli_sum_is_sane(const fedli_task *t);
 void fedli_upload_on_message(fedli_coord_state *c, uint32_t slot,
                              const fedl_message_upload *upload);
 void fedli_upload_free_slots(fedli_task *t);
+/** Frees all slots and wipes the whole staging place: what is half here must never be found. */
+void fedli_upload_wipe(fedli_task *t);
 void fedli_upload_free_device(fedli_task *t, uint32_t device_id);
 void fedli_fetch_on_message(fedli_coord_state *c, uint32_t slot, const fedl_message_fetch *fetch);
 /** Signs model, whose version, round, parent and time are set. It trains rounds up to
  * expires_round, in any attempt, and no later one; for prediction (round 0) it stays good. */
 void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_model_record *model,
                         uint32_t expires_round);
-void fedli_publish_commit(fedli_coord_state *c, fedli_task *t);
+/** The sum is finished: reads the master words back, makes the next version of them, commits it. */
+void fedli_publish_begin(fedli_coord_state *c, fedli_task *t);
+/** LOADING: asks again when reading has failed a while ago. */
+void fedli_publish_timer(fedli_coord_state *c, fedli_task *t);
+/** FEDL_EVENT_LOADED. */
+void fedli_publish_loaded(fedli_coord_state *c, fedli_task *t);
 
 /* ---- admin.c ---- */
 void fedli_admin_on_event(fedli_coord_state *c);

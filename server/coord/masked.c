@@ -111,7 +111,6 @@ void fedli_masked_end(fedli_coord_state *c, fedli_task *t)
         t->masked.begun = false;
         fedli_checkin_sweep_request(c); /* who waits for an item of it is told that it is over */
     }
-    fedli_wipe(t->staging, (size_t)t->slot_count * t->accum.vector_bytes);
 }
 
 /* The commit point: who is in the sum, and which share of whom will be asked for. */
@@ -123,8 +122,7 @@ static void freeze(fedli_coord_state *c, fedli_task *t)
     t->phase = FEDL_PHASE_FREEZING;
     t->timer_ns = FEDL_NEVER_NS;
     /* Vectors that are half here must never be added to another sum, nor be left lying about. */
-    fedli_upload_free_slots(t);
-    fedli_wipe(t->staging, (size_t)t->slot_count * vector_bytes);
+    fedli_upload_wipe(t);
     const fedl_status exported = fedl_accum_export(&t->accum, t->staging, vector_bytes);
     FEDLI_CHECK(exported == FEDL_OK);
     m->exported_bytes = fedl_group_export_bytes(&m->group);
@@ -259,8 +257,8 @@ void fedli_masked_computed(fedli_coord_state *c, fedli_task *t)
     if (t->plan.update.rotate) {
         fedl_accum_unrotate(&t->accum, fedli_rotate_seed(t->plan.run_seed, t->round));
     }
-    fedli_publish_commit(c, t);
-    fedli_masked_end(c, t);
+    fedli_upload_wipe(t); /* the sum is in the accumulator */
+    fedli_publish_begin(c, t);
 }
 
 /* Takes up what the store held: the group, and its members as far as they are in U2. */

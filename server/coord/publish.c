@@ -2,9 +2,11 @@
 /*
  * From a finished sum to a signed model version.
  *
- *   sum [+ noise] ─apply─► master ─export─► container ─digest─► manifest ─sign─► COMMIT ─stored─►
- *                                                                                          visible
+ *   sum ─LOAD─► master; sum [+ noise] ─apply─► master ─export─► container ─digest─► manifest
+ *                                                               ─sign─► COMMIT ─stored─► visible
  *
+ * While a round collects its master is in the store alone, and read back into the staging place
+ * when the sum is finished: no vector is put together from then on until the commit is stored.
  * Container and master are changed in place; the record of the visible version stays as it was
  * until the commit is stored, and no bytes of the container are handed out in between.
  */
@@ -51,7 +53,8 @@ static uint32_t list_counted(fedli_task *t)
     return count;
 }
 
-void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
+/* The master words are in place. */
+static void commit(fedli_coord_state *c, fedli_task *t)
 {
     const fedl_agg_config cfg = {.kind = t->agg->kind,
                                  .server_lr_q16 = t->round_config.server_lr_q16,
@@ -71,7 +74,6 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
 
     t->phase = FEDL_PHASE_COMMITTING;
     t->timer_ns = FEDL_NEVER_NS;
-    fedli_upload_free_slots(t);
     t->op.kind = FEDL_STORE_COMMIT;
     t->op.round = t->round;
     t->op.attempt = t->attempt;
@@ -92,4 +94,45 @@ void fedli_publish_commit(fedli_coord_state *c, fedli_task *t)
     memcpy(t->op.metrics.tail, t->accum.tail, sizeof t->op.metrics.tail);
     t->op.metrics.duration_ms = (uint64_t)((c->now_ns - t->phase_since_ns) / 1000000);
     fedli_task_emit_op(c, t);
+}
+
+static void emit_load(fedli_coord_state *c, fedli_task *t)
+{
+    t->timer_ns = FEDL_NEVER_NS;
+    t->load = (fedl_load_job){.task_id = t->task_id,
+                              .version = t->model.version,
+                              .master_words = t->master.words,
+                              .parameter_count = t->master.parameter_count};
+    t->load_ticket = c->ticket_next++;
+    fedl_action *action = fedli_outbox_action(c, FEDL_ACTION_LOAD);
+    action->ticket = t->load_ticket;
+    action->load = &t->load;
+}
+
+void fedli_publish_begin(fedli_coord_state *c, fedli_task *t)
+{
+    t->phase = FEDL_PHASE_LOADING;
+    fedli_upload_free_slots(t);
+    emit_load(c, t);
+}
+
+void fedli_publish_timer(fedli_coord_state *c, fedli_task *t)
+{
+    if (t->timer_ns <= c->now_ns) { /* never while it is out */
+        emit_load(c, t);
+    }
+}
+
+void fedli_publish_loaded(fedli_coord_state *c, fedli_task *t)
+{
+    FEDLI_CHECK(t->phase == FEDL_PHASE_LOADING);
+    t->load_ticket = 0;
+    if (c->event->status != FEDL_OK) {
+        fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_STORE_FAILED, t);
+        log->status = c->event->status;
+        t->timer_ns = fedli_after_ms(c->now_ns, fedli_task_pause_ms(t));
+        return;
+    }
+    commit(c, t);
+    fedli_masked_end(c, t);
 }

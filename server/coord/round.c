@@ -101,7 +101,7 @@ static uint64_t charge_of_failure(const fedli_task *t)
 static void fail(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
     t->timer_ns = FEDL_NEVER_NS;
-    fedli_upload_free_slots(t);
+    fedli_upload_wipe(t);
     fedli_masked_end(c, t);
     t->op.round = t->round;
     t->op.attempt = t->attempt;
@@ -113,7 +113,7 @@ static void fail(fedli_coord_state *c, fedli_task *t, const char *reason)
 
 void fedli_round_abort(fedli_coord_state *c, fedli_task *t, const char *reason)
 {
-    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING || t->lost);
+    FEDLI_CHECK(t->phase == FEDL_PHASE_RUNNING || t->phase == FEDL_PHASE_LOADING || t->lost);
     if (fedli_task_is_masked(t) && t->attempt >= FEDL_SECAGG_ATTEMPTS_MAX) {
         fedli_round_burn(c, t, reason); /* devices answer no further attempt of this round */
         return;
@@ -141,7 +141,7 @@ void fedli_round_check(fedli_coord_state *c, fedli_task *t)
     const bool over = t->outstanding == 0 || c->now_ns >= t->timer_ns;
     if (t->accum.count >= t->round_config.clients_goal ||
         (over && t->accum.count >= t->round_config.reports_min)) {
-        fedli_publish_commit(c, t);
+        fedli_publish_begin(c, t);
     } else if (over) {
         fedli_round_abort(c, t, t->outstanding == 0 ? "too few devices left" : "deadline");
     }
@@ -159,6 +159,8 @@ void fedli_round_timer(fedli_coord_state *c, fedli_task *t)
         fedli_masked_timer(c, t);
     } else if (t->phase == FEDL_PHASE_RUNNING) {
         fedli_round_check(c, t);
+    } else if (t->phase == FEDL_PHASE_LOADING) {
+        fedli_publish_timer(c, t);
     } else if (t->phase == FEDL_PHASE_RETRY && t->timer_ns <= c->now_ns) {
         fedli_round_start_pool(c, t);
     } else if (t->phase == FEDL_PHASE_IDLE && t->visible && t->state == FEDL_TASK_RUNNING &&
@@ -313,9 +315,7 @@ void fedli_round_stored(fedli_coord_state *c, fedli_task *t, fedl_status status)
             fedli_task_remove(c, t);
             return;
         }
-        const uint32_t pause_ms =
-            t->round_config.retry_ms < FEDLI_STORE_MS ? FEDLI_STORE_MS : t->round_config.retry_ms;
-        t->op_retry_ns = fedli_after_ms(c->now_ns, pause_ms);
+        t->op_retry_ns = fedli_after_ms(c->now_ns, fedli_task_pause_ms(t));
         return;
     }
     switch (t->op.kind) {

@@ -2,11 +2,12 @@
 /*
  * Tasks: one block each, laid out by one function.
  *
- *   block = task · plan · master 4·d · container ≈ 2·d · sum ring_bits/8·d · optimiser state
- *           · members · ids · staging · masked: group · its stored state · kinds of share
+ *   block = task · plan · container ≈ 2·d · sum ring_bits/8·d · optimiser state · members · ids
+ *           · staging · masked: group · its stored state · kinds of share
  *
  * with d parameters. There is no further copy per parameter: a new version is made in place, and
- * what the old one was can be read from the store.
+ * what the old one was can be read from the store. So can the master weights, 4·d: they are needed
+ * when no vector is staged, and lie in staging then (decision 0014).
  */
 #include "base/arena.h"
 #include "base/check.h"
@@ -18,7 +19,6 @@
 typedef struct task_pieces {
     fedli_task *task;
     uint8_t *plan;
-    void *master;
     uint8_t *container;
     void *accum;
     uint8_t *agg_state;
@@ -35,6 +35,7 @@ typedef struct task_pieces {
     size_t agg_state_bytes;
     size_t group_bytes;
     size_t exported_bytes;
+    size_t staging_bytes;
     uint32_t slot_count;
 } task_pieces;
 
@@ -54,13 +55,14 @@ static void lay_out(task_pieces *p, fedli_arena *arena, const fedl_coord_config 
     p->agg_state_bytes = agg->state_size(&plan->model);
     p->task = fedli_arena_take(arena, 1, sizeof *p->task);
     p->plan = fedli_arena_take(arena, 1, FEDL_PLAN_BYTES_MAX);
-    p->master = fedli_arena_take(arena, 1, p->master_bytes);
     p->container = fedli_arena_take(arena, 1, p->container_bytes);
     p->accum = fedli_arena_take(arena, 1, p->accum_bytes);
     p->agg_state = fedli_arena_take(arena, 1, p->agg_state_bytes);
     p->members = fedli_arena_take(arena, round->select_count, sizeof *p->members);
     p->member_ids = fedli_arena_take(arena, round->select_count, sizeof *p->member_ids);
-    p->staging = fedli_arena_take(arena, p->slot_count, vector);
+    p->staging_bytes = p->slot_count * vector; /* ≤ the budget, or one vector */
+    p->staging_bytes = p->staging_bytes < p->master_bytes ? p->master_bytes : p->staging_bytes;
+    p->staging = fedli_arena_take(arena, 1, p->staging_bytes);
     if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
         p->hashes = fedli_arena_take(arena, p->slot_count + 1u, sizeof(fedl_hash));
         return;
@@ -121,8 +123,10 @@ static fedl_status fill(fedli_coord_state *c, fedli_task *t, const task_pieces *
                         const fedl_task_setup *setup)
 {
     const uint32_t parameters = fedl_model_parameter_count(&setup->plan.model);
+    /* Touched now: a fixed budget is taken when the task begins, not in the middle of a round. */
+    memset(p->staging, 0, p->staging_bytes);
     fedl_status status =
-        fedl_master_init(&t->master, &setup->plan.model, p->master, p->master_bytes);
+        fedl_master_init(&t->master, &setup->plan.model, p->staging, p->master_bytes);
     if (status == FEDL_OK) {
         status =
             fedl_accum_init(&t->accum, &setup->plan.update, parameters, p->accum, p->accum_bytes);
@@ -150,8 +154,7 @@ static fedl_status fill(fedli_coord_state *c, fedli_task *t, const task_pieces *
     t->members = p->members;
     t->member_ids = p->member_ids;
     t->staging = p->staging;
-    /* Touched now: a fixed budget is taken when the task begins, not in the middle of a round. */
-    memset(t->staging, 0, p->slot_count * t->accum.vector_bytes);
+    t->staging_bytes = p->staging_bytes;
     t->hashes = p->hashes == NULL ? NULL : aligned_hashes(p->hashes);
     t->masked.block = p->group;
     t->masked.block_bytes = p->group_bytes;
@@ -283,14 +286,12 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     if (status != FEDL_OK) {
         return status;
     }
-    if (newest->parameter_count != t->master.parameter_count || newest->master_words == NULL ||
+    if (newest->parameter_count != t->master.parameter_count ||
         newest->agg_state.size != t->agg_state_bytes ||
         memcmp(newest->digest, t->model.digest, 32) != 0 || !masked_sum_fits(t, restore)) {
         fedli_task_remove(c, t);
         return FEDL_ERR_MISMATCH;
     }
-    memcpy(t->master.words, newest->master_words,
-           (size_t)newest->parameter_count * sizeof newest->master_words[0]);
     if (t->agg_state_bytes > 0) {
         memcpy(t->agg_state, newest->agg_state.data, t->agg_state_bytes);
     }

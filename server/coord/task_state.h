@@ -91,7 +91,7 @@ typedef struct fedli_task {
     uint8_t plan_digest[32];
 
     fedl_model_record model; /* newest visible version; its bytes are `container` */
-    fedl_master master;
+    fedl_master master;      /* its words are valid while they lie in staging, see there */
     uint8_t *container;
     size_t container_bytes;
     uint8_t *agg_state;
@@ -117,11 +117,16 @@ typedef struct fedli_task {
     fedl_round_metrics published; /* of the round that made the newest version */
     fedli_slot slots[FEDLI_STAGING_MAX];
     uint32_t slot_count;
-    uint8_t *staging;  /* [slot_count][accum.vector_bytes]; from the commit point of a masked sum
-                          on the first place holds that sum */
+    /* [slot_count][accum.vector_bytes], or more where the master words need more. From the commit
+     * point of a masked sum on the first place holds that sum; from LOADING to the end of
+     * COMMITTING, and while the task is added, master.words lie here. */
+    uint8_t *staging;
+    size_t staging_bytes;
     fedl_hash *hashes; /* [slot_count], of the parts so far; plain rounds only */
     fedli_masked masked;
 
+    fedl_load_job load;
+    uint64_t load_ticket; /* 0 = not out */
     fedl_store_op op;
     uint64_t ticket;             /* of op; 0 = not out */
     fedl_instant_ns op_retry_ns; /* op failed and goes out again then; FEDL_NEVER_NS = not */

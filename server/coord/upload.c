@@ -13,6 +13,7 @@
  * repeated, early or lost part costs one round trip and never an error.
  */
 #include "base/check.h"
+#include "base/secret.h"
 #include "coord/coord_state.h"
 
 #include <string.h>
@@ -37,6 +38,12 @@ static uint32_t find_slot(const fedli_task *t, uint32_t device_id)
         }
     }
     return FEDLI_SLOT_NONE;
+}
+
+void fedli_upload_wipe(fedli_task *t)
+{
+    fedli_upload_free_slots(t);
+    fedli_wipe(t->staging, t->staging_bytes);
 }
 
 void fedli_upload_free_device(fedli_task *t, uint32_t device_id)
@@ -189,6 +196,7 @@ static bool still_matters(const fedli_task *t)
     case FEDL_PHASE_FREEZING:
     case FEDL_PHASE_UNMASKING:
     case FEDL_PHASE_COMPUTING:
+    case FEDL_PHASE_LOADING:
     case FEDL_PHASE_COMMITTING:
         return true;
     case FEDL_PHASE_IDLE:

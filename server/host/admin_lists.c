@@ -30,6 +30,8 @@ static const char *phase_name(fedl_round_phase phase)
         return "unmasking";
     case FEDL_PHASE_COMPUTING:
         return "computing";
+    case FEDL_PHASE_LOADING:
+        return "loading";
     case FEDL_PHASE_BURNING:
         return "burning";
     case FEDL_PHASE_ABORTING:

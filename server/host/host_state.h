@@ -96,6 +96,12 @@ void fedli_host_settle(fedl_host *host);
 /** Ends the loop when it is to stop and nothing is under way. */
 void fedli_host_stop_when_idle(fedl_host *host);
 
+/* ---- host_store.c ---- */
+/** STORE: hands the op to the store's thread; STORED follows. */
+void fedli_host_store(fedl_host *host, const fedl_action *action);
+/** LOAD: the same with reading; LOADED follows. */
+void fedli_host_load(fedl_host *host, const fedl_action *action);
+
 /* ---- host_start.c ---- */
 /** Loads keys and config, opens the database. */
 fedl_exit fedli_host_open_home(fedl_host *host, const fedl_host_options *options,

@@ -186,13 +186,15 @@ static fedl_status read_group(fedl_host *host, const fedl_task_row *row, fedl_ta
                                         row->group_state_bytes);
 }
 
-/* Reads the newest model with its master words and hands everything to the coordinator. */
+/* Reads the newest model and hands it to the coordinator, which reads the master words when it
+ * needs them: a look now shows whether they are there, in the block that the task does not use yet.
+ */
 static fedl_status restore_model(fedl_host *host, const stored_task *task,
                                  const fedl_task_holder *holder)
 {
     const fedl_model_row *row = &task->newest;
     uint8_t *container = malloc(row->container_bytes);
-    int32_t *words = malloc((size_t)row->parameter_count * sizeof words[0]);
+    int32_t *words = holder->block;
     uint8_t *agg_state = malloc(row->agg_state_bytes + 1);
     fedl_task_restore restore = {.setup = holder->setup,
                                  .task_id = task->row.task_id,
@@ -204,7 +206,9 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
     uint8_t *masked_sum = NULL;
     uint8_t *group_state = NULL;
     fedl_status status = FEDL_ERR_NO_MEMORY;
-    if (container != NULL && words != NULL && agg_state != NULL) {
+    if (row->parameter_count > holder->setup.block_bytes / sizeof words[0]) {
+        status = FEDL_ERR_MISMATCH; /* a block holds more than that of its own model */
+    } else if (container != NULL && agg_state != NULL) {
         status = host->store->ops->model_read(host->store, &restore.newest, row->task_id,
                                               row->version, container, row->container_bytes, words,
                                               row->parameter_count);
@@ -222,7 +226,6 @@ static fedl_status restore_model(fedl_host *host, const stored_task *task,
         status = fedl_coord_restore_task(&host->coord, &restore);
     }
     free(container);
-    free(words);
     free(agg_state);
     free(masked_sum);
     free(group_state);

@@ -23,15 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One op of the coordinator on its way through the store's thread. */
-typedef struct op_job {
-    fedl_store_job base;
-    uint64_t ticket;
-    const fedl_store_op *op;
-    fedl_status status;
-    char text[256];
-} op_job;
-
 #define TICKS_MAX 1000u /* ticks given in a row before the loop looks at its inputs again */
 
 void fedli_host_stop_when_idle(fedl_host *host)
@@ -42,59 +33,11 @@ void fedli_host_stop_when_idle(fedl_host *host)
     }
 }
 
-static void op_run(fedl_store_job *base, fedl_store *store)
-{
-    op_job *job = (op_job *)base;
-    job->status = store->ops->apply(store, job->op);
-    if (job->status != FEDL_OK) {
-        (void)snprintf(job->text, sizeof job->text, "%s", store->ops->error_text(store));
-    }
-}
-
-static void op_done(fedl_store_job *base, void *context)
-{
-    fedl_host *host = context;
-    op_job *job = (op_job *)base;
-    host->stores_out--;
-    if (job->status != FEDL_OK) {
-        bool refused = job->status == FEDL_ERR_EXISTS || job->status == FEDL_ERR_STATE ||
-                       job->status == FEDL_ERR_NOT_FOUND;
-        fedl_log_line line;
-        fedl_log_begin(&line, &host->log, refused ? FEDL_LEVEL_WARN : FEDL_LEVEL_ERROR,
-                       "store.failed");
-        fedl_log_str(&line, "op", fedl_store_op_name(job->op->kind));
-        fedl_log_str(&line, "text", job->text);
-        fedl_log_end(&line, "could not store %s: %s", fedl_store_op_name(job->op->kind), job->text);
-    }
-    if (job->status == FEDL_OK) {
-        fedli_host_charged(host, job->op);
-    }
-    fedl_event event = {.kind = FEDL_EVENT_STORED, .ticket = job->ticket, .status = job->status};
-    free(job);
-    fedl_crash_at_host(FEDL_CRASH_STORED_BEFORE_STEP);
-    fedli_host_step(host, &event);
-}
-
-static void submit_op(fedl_host *host, const fedl_action *action)
-{
-    op_job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        abort(); /* 300 bytes: the system has no memory at all; the store is as durable as it was */
-    }
-    job->base.run = op_run;
-    job->base.done = op_done;
-    job->ticket = action->ticket;
-    job->op = action->op;
-    host->stores_out++;
-    fedl_crash_at_host(FEDL_CRASH_STORE_BEFORE_QUEUE);
-    fedl_store_worker_submit(host->worker, &job->base);
-}
-
 static void submit_job(fedl_host *host, const fedl_action *action)
 {
     fedl_crash_at_host(FEDL_CRASH_COMPUTE_BEFORE_QUEUE);
     if (fedl_compute_submit(&host->compute, action->job, action->ticket) != FEDL_OK) {
-        abort(); /* 3 KB: as above; the masked sum is stored, the next start takes it up */
+        abort(); /* 3 KB: no memory at all; the masked sum is stored, the next start takes it up */
     }
 }
 
@@ -127,7 +70,7 @@ static void execute(fedl_host *host, const fedl_action *action)
         }
         break;
     case FEDL_ACTION_STORE:
-        submit_op(host, action);
+        fedli_host_store(host, action);
         break;
     case FEDL_ACTION_ADMIN_REPLY:
         fedli_admin_on_reply(host, action);
@@ -141,6 +84,9 @@ static void execute(fedl_host *host, const fedl_action *action)
         break;
     case FEDL_ACTION_HELPER:
         fedli_host_helper_ask(host, action);
+        break;
+    case FEDL_ACTION_LOAD:
+        fedli_host_load(host, action);
         break;
     }
 }

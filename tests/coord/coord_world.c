@@ -116,6 +116,7 @@ static void close_coord(world *w)
     w->task_block_count = 0;
     w->store_count = 0;
     w->compute_ticket = 0;
+    w->load_ticket = 0;
 }
 
 void world_close(world *w)
@@ -243,6 +244,11 @@ static void on_action(world *w, const fedl_action *a)
     case FEDL_ACTION_HELPER:
         world_note_question(w, a);
         return;
+    case FEDL_ACTION_LOAD:
+        assert_int_equal(w->load_ticket, 0);
+        w->load_ticket = a->ticket;
+        w->load_job = a->load;
+        return;
     }
     fail();
 }
@@ -260,6 +266,9 @@ void world_step_once(world *w, fedl_event *event)
     }
     if (w->after_step != NULL) {
         w->after_step(w);
+    }
+    if (w->load_ticket != 0 && !w->hold_loads) {
+        world_load(w);
     }
 }
 
@@ -303,67 +312,6 @@ void world_run_ms(world *w, uint32_t ms)
     }
     w->now_ns = until_ns;
     world_tick(w);
-}
-
-/* What the store holds after op; later checks compare what devices see with it. */
-static void remember(world *w, const fedl_store_op *op)
-{
-    if (op->kind == FEDL_STORE_TASK_ADD || op->kind == FEDL_STORE_COMMIT) {
-        assert_int_equal(op->model.version, w->version[op->task_id] + 1u);
-        w->version[op->task_id] = op->model.version;
-    }
-    if (op->kind == FEDL_STORE_ROUND_OPEN) {
-        w->opened_round[op->task_id] = op->round;
-        w->opened_attempt[op->task_id] = op->attempt;
-    }
-    w->burn_count += op->kind == FEDL_STORE_ROUND_BURN ? 1u : 0u;
-    w->group_commit_count += op->kind == FEDL_STORE_GROUP_COMMIT ? 1u : 0u;
-    if (op->kind == FEDL_STORE_COMMIT) {
-        if (w->check_sums) {
-            world_check_commit(w, op);
-        }
-        w->commit_count++;
-        w->last_commit = *op;
-        assert_true(op->member_count <= 64);
-        memcpy(w->last_members, op->members, op->member_count * sizeof op->members[0]);
-    }
-}
-
-void world_store_one(world *w)
-{
-    fedl_event event;
-    assert_true(w->store_count > 0);
-    world_event(w, &event, FEDL_EVENT_STORED);
-    event.ticket = w->stores[0].ticket;
-    const fedl_store_op *op = w->stores[0].op;
-    if (w->before_store != NULL) {
-        w->before_store(w, op);
-    }
-    w->store_count--;
-    memmove(&w->stores[0], &w->stores[1], w->store_count * sizeof w->stores[0]);
-    if (++w->store_serial == w->crash_at) {
-        if (w->crash_applied) {
-            assert_int_equal(w->store->ops->apply(w->store, op), FEDL_OK);
-            remember(w, op);
-        }
-        world_restart(w);
-        return;
-    }
-    if (w->store_serial == w->store_fail_at) {
-        event.status = FEDL_ERR_NO_SPACE;
-    } else {
-        event.status = w->store->ops->apply(w->store, op);
-        assert_int_equal(event.status, FEDL_OK);
-        remember(w, op);
-    }
-    world_step_once(w, &event);
-}
-
-void world_store_all(world *w)
-{
-    while (w->store_count > 0) {
-        world_store_one(w);
-    }
 }
 
 void world_admin(world *w, const fedl_admin *admin)

@@ -121,7 +121,7 @@ static void wrong_events_are_the_hosts_fault(void **state)
     assert_int_equal(fedl_coord_step(&w.coord, &event, NULL), FEDL_ERR_ARGUMENT);
     event.kind = (fedl_event_kind)0;
     assert_int_equal(fedl_coord_step(&w.coord, &event, &actions), FEDL_ERR_ARGUMENT);
-    event.kind = (fedl_event_kind)8;
+    event.kind = (fedl_event_kind)9;
     assert_int_equal(fedl_coord_step(&w.coord, &event, &actions), FEDL_ERR_ARGUMENT);
     event.kind = FEDL_EVENT_MESSAGE; /* without a request */
     assert_int_equal(fedl_coord_step(&w.coord, &event, &actions), FEDL_ERR_ARGUMENT);
