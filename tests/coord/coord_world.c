@@ -116,7 +116,7 @@ static void close_coord(world *w)
     w->task_block_count = 0;
     w->store_count = 0;
     w->compute_ticket = 0;
-    w->load_ticket = 0;
+    w->load_out = 0;
 }
 
 void world_close(world *w)
@@ -245,9 +245,9 @@ static void on_action(world *w, const fedl_action *a)
         world_note_question(w, a);
         return;
     case FEDL_ACTION_LOAD:
-        assert_int_equal(w->load_ticket, 0);
-        w->load_ticket = a->ticket;
-        w->load_job = a->load;
+        assert_true(w->load_out < WORLD_TASKS_MAX);
+        w->loads[w->load_out].ticket = a->ticket;
+        w->loads[w->load_out++].job = a->load;
         return;
     }
     fail();
@@ -267,7 +267,7 @@ void world_step_once(world *w, fedl_event *event)
     if (w->after_step != NULL) {
         w->after_step(w);
     }
-    if (w->load_ticket != 0 && !w->hold_loads) {
+    if (w->load_out > 0 && !w->hold_loads) {
         world_load(w);
     }
 }

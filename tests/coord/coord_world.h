@@ -91,8 +91,12 @@ struct world {
     uint32_t store_count;
     uint64_t compute_ticket; /* a computation that is out; 0 = none */
     const fedl_compute_job *compute_job;
-    uint64_t load_ticket; /* master words to be read; 0 = none. Read in the same breath … */
-    const fedl_load_job *load_job;
+    /* Master words to be read, at most one LOAD per task. Read in the same breath … */
+    struct {
+        uint64_t ticket;
+        const fedl_load_job *job;
+    } loads[WORLD_TASKS_MAX];
+    uint32_t load_out;   /* LOADs that are out */
     bool hold_loads;     /* … but not with this set */
     uint32_t load_count; /* done or failed so far */
     uint32_t load_fails; /* so many of the next ones fail */
@@ -142,7 +146,7 @@ void world_restore_exclusions(world *w, uint32_t task_id);
 
 void world_step(world *w, fedl_event *event);
 void world_step_once(world *w, fedl_event *event);      /* without what the store does then */
-void world_load(world *w);                              /* answers the LOAD that is out */
+void world_load(world *w);                              /* answers the oldest LOAD that is out */
 void world_answer(world *w, const fedl_action *action); /* SEND and DROP */
 void world_make_helper(world *w);
 void world_note_question(world *w, const fedl_action *action); /* HELPER */

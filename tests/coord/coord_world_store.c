@@ -8,11 +8,12 @@ void world_load(world *w)
 {
     fedl_event event;
     fedl_model_record record;
-    const fedl_load_job *job = w->load_job;
-    assert_int_not_equal(w->load_ticket, 0);
+    assert_true(w->load_out > 0);
+    const fedl_load_job *job = w->loads[0].job;
     world_event(w, &event, FEDL_EVENT_LOADED);
-    event.ticket = w->load_ticket;
-    w->load_ticket = 0;
+    event.ticket = w->loads[0].ticket;
+    w->load_out--;
+    memmove(&w->loads[0], &w->loads[1], w->load_out * sizeof w->loads[0]);
     w->load_count++;
     if (w->load_fails > 0) { /* what was there stays, and is no model of anybody */
         w->load_fails--;

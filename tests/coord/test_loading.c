@@ -69,20 +69,21 @@ static void nobody_notices_that_words_are_read(void **state)
     device *late = report(3); /* the goal; a fourth was chosen */
     assert_non_null(late);
     assert_int_equal(phase(), FEDL_PHASE_LOADING);
-    assert_int_not_equal(w->load_ticket, 0);
-    assert_int_equal(w->load_job->version, 1);
+    assert_int_equal(w->load_out, 1);
+    assert_int_equal(w->loads[0].job->version, 1);
     assert_int_equal(w->store_count, 0);
     fetch(late, digest); /* the old version, in full */
     assert_true(device_got(late, FEDL_MESSAGE_CHUNK));
 
     /* A vector that comes now goes nowhere: the words will lie where it would be put together. */
-    const size_t words_bytes = w->load_job->parameter_count * sizeof *w->load_job->master_words;
-    memset(w->load_job->master_words, 0x33, words_bytes);
+    const size_t words_bytes =
+        w->loads[0].job->parameter_count * sizeof *w->loads[0].job->master_words;
+    memset(w->loads[0].job->master_words, 0x33, words_bytes);
     world_vector(w, vector, 5);
     device_upload_part(w, late, vector, 0, 256, 1, 1);
     assert_true(device_rejected(late, FEDL_REJECT_STALE));
-    for (uint32_t i = 0; i < w->load_job->parameter_count; i++) {
-        assert_int_equal(w->load_job->master_words[i], 0x33333333);
+    for (uint32_t i = 0; i < w->loads[0].job->parameter_count; i++) {
+        assert_int_equal(w->loads[0].job->master_words[i], 0x33333333);
     }
     for (uint32_t i = 0; i < w->device_count; i++) { /* whose answer was lost */
         device *d = &w->devices[i];
@@ -115,22 +116,22 @@ static void a_failed_reading_is_tried_again(void **state)
     w->hold_loads = true;
     (void)report(3);
     for (uint32_t i = 0; i < 3; i++) {
-        const uint64_t ticket = w->load_ticket;
+        const uint64_t ticket = w->loads[0].ticket;
         w->load_fails = 1;
         world_load(w);
         assert_int_equal(phase(), FEDL_PHASE_LOADING);
-        assert_int_equal(w->load_ticket, 0);
+        assert_int_equal(w->load_out, 0);
         assert_int_equal(w->log_counts[FEDL_LOG_STORE_FAILED], i + 1u);
         world_event(w, &event, FEDL_EVENT_LOADED); /* tickets are good once */
         event.ticket = ticket;
         assert_int_equal(fedl_coord_step(&w->coord, &event, &actions), FEDL_ERR_STATE);
         world_run_ms(w, 999);
-        assert_int_equal(w->load_ticket, 0);
+        assert_int_equal(w->load_out, 0);
         world_run_ms(w, 1);
-        assert_int_not_equal(w->load_ticket, 0);
-        assert_int_not_equal(w->load_ticket, ticket);
+        assert_int_equal(w->load_out, 1);
+        assert_int_not_equal(w->loads[0].ticket, ticket);
     }
-    event.ticket = w->load_ticket + 1u;
+    event.ticket = w->loads[0].ticket + 1u;
     assert_int_equal(fedl_coord_step(&w->coord, &event, &actions), FEDL_ERR_STATE);
     event.ticket = 0;
     assert_int_equal(fedl_coord_step(&w->coord, &event, &actions), FEDL_ERR_STATE);
@@ -170,8 +171,8 @@ static void a_masked_sum_is_wiped_before_and_survives_a_restart(void **state)
         w->hold_loads = true;
         parties_run_until(&p, 2, 2000);
         assert_int_equal(phase(), FEDL_PHASE_LOADING);
-        for (uint32_t i = 0; i < w->load_job->parameter_count; i++) {
-            assert_int_equal(w->load_job->master_words[i], 0);
+        for (uint32_t i = 0; i < w->loads[0].job->parameter_count; i++) {
+            assert_int_equal(w->loads[0].job->master_words[i], 0);
         }
         for (uint32_t i = 0; i < restarts; i++) {
             world_restart(w);
