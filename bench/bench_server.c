@@ -3,10 +3,11 @@
  * Memory of the real fedl-server under real fedl-client processes: peak resident set over runs with
  * different numbers of clients and parameters, and the fit  RSS = base + a·clients + c·parameters.
  *
- *   bench_server [--quick] [--json FILE]
+ *   bench_server [--plain] [--bits B] [--clients N] [--quick] [--json FILE]
  *
  * Every run is a fresh server home, n enrolments, n running clients and two rounds with all of
- * them. The clients hold two rows each: what is measured is the server.
+ * them, masked unless told otherwise. The clients hold two rows each: what is measured is the
+ * server.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +33,8 @@
 extern char **environ;
 
 typedef struct run {
+    const char *mode;
+    uint32_t ring_bits;
     uint32_t clients;
     uint32_t parameters;
     double rss_bytes;
@@ -154,10 +159,11 @@ static void write_plan(const run *r)
         "[train]\nepochs = 1\nbatch = 1\nlr = 0.01\nseed = 1\n"
         "[round]\nrounds = 2\nclients = %u\nmin_reports = %u\nselect = %u\npool = %u\n"
         "deadline = 10m\nattempts = 3\nretry = 1s\n"
-        "[aggregation]\nmode = plain\nclip = 1\nring_bits = 16\nclients_max = %u\nw_max = 1\n"
+        "[aggregation]\nmode = %s\nclip = 1\nring_bits = %u\nclients_max = %u\nw_max = 1\n%s"
         "[data]\nformat = idx\n[eval]\nholdout = 0%%\n",
-        INPUTS, r->parameters / (INPUTS + 1u), r->clients, r->clients, r->clients, r->clients,
-        r->clients);
+        INPUTS, r->parameters / (INPUTS + 1u), r->clients, (r->clients + 1u) / 2u, r->clients,
+        r->clients, r->mode, r->ring_bits, r->clients,
+        strcmp(r->mode, "plain") == 0 ? "" : "step_timeout = 2m\n");
     (void)snprintf(path, sizeof path, "%s/plan.ini", box);
     write_file(path, text, (size_t)size);
 }
@@ -180,6 +186,20 @@ static double proc_bytes(const char *key)
     return kib * 1024;
 }
 
+/* Whether the server listens there: its socket is in the folder a moment earlier. */
+static bool can_connect(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.100s", path);
+    const bool good =
+        fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return good;
+}
+
 static void start_server(char *home, size_t size, uint32_t index, char *url)
 {
     char log[128];
@@ -190,7 +210,7 @@ static void start_server(char *home, size_t size, uint32_t index, char *url)
     (void)snprintf(log, sizeof log, "%s/server.log", box);
     server_pid = start(log, (char *[]){"fedl-server", "run", "--home", home, NULL});
     (void)snprintf(line, sizeof line, "%s/admin.sock", home);
-    while (access(line, F_OK) != 0) {
+    while (!can_connect(line)) {
         if (waitpid(server_pid, NULL, WNOHANG) != 0) {
             server_pid = 0;
             fail("the server ended at its start; see server.log");
@@ -215,8 +235,8 @@ static void start_clients(const run *r, const char *home, uint32_t index, char *
         (void)snprintf(client_home, sizeof client_home, "%s/c%u-%u", box, index, i);
         ask(line, sizeof line, "%s/fedl --home %s --json device add c%u", bin, home, i);
         text_in(token, sizeof token, line, "token");
-        must_run(
-            (char *[]){"fedl-client", "join", url, "--token", token, "--home", client_home, NULL});
+        must_run((char *[]){"fedl-client", "join", url, "--token", token, "--home", client_home,
+                            "--allow-plain", NULL});
         client_pids[client_count++] =
             start(NULL, (char *[]){"fedl-client", "run", "--home", client_home, "--images", images,
                                    "--labels", labels, NULL});
@@ -228,17 +248,21 @@ static void measure(run *r, uint32_t index)
     char home[128];
     char plan[128];
     char url[URL_BYTES];
+    char line[1024];
     write_plan(r);
     (void)snprintf(plan, sizeof plan, "%s/plan.ini", box);
     start_server(home, sizeof home, index, url);
     must_run((char *[]){"fedl", "--home", home, "task", "add", plan, NULL});
     start_clients(r, home, index, url);
-    must_run((char *[]){"fedl", "--home", home, "task", "watch", NULL});
+    ask(line, sizeof line, "%s/fedl --home %s --json task watch | tail -n 1", bin, home);
+    if (strstr(line, "complete") == NULL) {
+        fail(line);
+    }
     r->rss_bytes = proc_bytes("VmRSS");
     r->peak_bytes = proc_bytes("VmHWM");
     stop_all();
-    printf("%8u %11u %11.1f MB %11.1f MB\n", r->clients, r->parameters, r->rss_bytes / 1e6,
-           r->peak_bytes / 1e6);
+    printf("%8s %5u %8u %11u %11.1f MB %11.1f MB\n", r->mode, r->ring_bits, r->clients,
+           r->parameters, r->rss_bytes / 1e6, r->peak_bytes / 1e6);
     (void)fflush(stdout);
 }
 
@@ -267,20 +291,70 @@ static void fit(double x[3], const run *runs, size_t count)
     }
 }
 
-int main(int argc, char **argv)
+typedef struct options {
+    bool quick;
+    const char *mode;
+    uint32_t ring_bits;
+    uint32_t clients; /* 0 = 10, 100 and 500 */
+    FILE *json;
+} options;
+
+static bool read_options(options *o, int argc, char **argv)
 {
-    bool quick = false;
-    FILE *json = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
-            quick = true;
-        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc &&
-                   (json = fopen(argv[++i], "w")) != NULL) {
-            continue;
+            o->quick = true;
+        } else if (strcmp(argv[i], "--plain") == 0) {
+            o->mode = "plain";
+        } else if (strcmp(argv[i], "--bits") == 0 && i + 1 < argc) {
+            o->ring_bits = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--clients") == 0 && i + 1 < argc) {
+            o->clients = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            o->json = fopen(argv[++i], "w");
+            if (o->json == NULL) {
+                perror(argv[i]);
+                return false;
+            }
         } else {
-            fprintf(stderr, "usage: bench_server [--quick] [--json FILE]\n");
-            return 2;
+            return false;
         }
+    }
+    return o->clients <= CLIENTS_MAX;
+}
+
+static void write_run(FILE *json, const run *r)
+{
+    if (json != NULL) {
+        fprintf(json,
+                "{\"mode\": \"%s\", \"b\": %u, \"clients\": %u, \"parameters\": %u, "
+                "\"rss_bytes\": %.0f, \"peak_rss_bytes\": %.0f}\n",
+                r->mode, r->ring_bits, r->clients, r->parameters, r->rss_bytes, r->peak_bytes);
+        (void)fflush(json);
+    }
+}
+
+static void write_fit(FILE *json, const run *runs)
+{
+    double x[3];
+    fit(x, runs, RUNS_MAX);
+    printf("peak RSS = %.1f MB + %.1f kB/client + %.2f B/parameter   (limits: 32 kB, 10 B)\n",
+           x[0] / 1e6, x[1] / 1e3, x[2]);
+    if (json != NULL) {
+        fprintf(
+            json,
+            "{\"base_bytes\": %.0f, \"bytes_per_client\": %.1f, \"bytes_per_parameter\": %.3f}\n",
+            x[0], x[1], x[2]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.mode = "masked", .ring_bits = 16};
+    if (!read_options(&o, argc, argv)) {
+        fprintf(stderr, "usage: bench_server [--plain] [--bits B] [--clients N] [--quick] "
+                        "[--json FILE]\n");
+        return 2;
     }
     const ssize_t length = readlink("/proc/self/exe", bin, sizeof bin - 8);
     char *slash = length > 0 ? strrchr(bin, '/') : NULL;
@@ -290,30 +364,25 @@ int main(int argc, char **argv)
     }
     (void)strcpy(slash, "/../bin");
     write_data();
-    const uint32_t clients[3] = {10, quick ? 20 : 100, quick ? 40 : 500};
+    const uint32_t clients[3] = {10, o.quick ? 20 : 100, o.quick ? 40 : 500};
     const uint32_t parameters[3] = {10000, 100000, 1000000};
     run runs[RUNS_MAX];
-    printf("%8s %11s %14s %14s\n", "clients", "parameters", "RSS at end", "peak RSS");
-    for (uint32_t i = 0; i < RUNS_MAX; i++) {
-        runs[i] = (run){.clients = clients[i / 3], .parameters = parameters[i % 3]};
+    const uint32_t count = o.clients != 0 ? 3u : RUNS_MAX;
+    printf("%8s %5s %8s %11s %14s %14s\n", "mode", "bits", "clients", "parameters", "RSS at end",
+           "peak RSS");
+    for (uint32_t i = 0; i < count; i++) {
+        runs[i] = (run){.mode = o.mode,
+                        .ring_bits = o.ring_bits,
+                        .clients = o.clients != 0 ? o.clients : clients[i / 3],
+                        .parameters = parameters[i % 3]};
         measure(&runs[i], i);
+        write_run(o.json, &runs[i]);
     }
-    double x[3];
-    fit(x, runs, RUNS_MAX);
-    printf("peak RSS = %.1f MB + %.1f kB/client + %.2f B/parameter   (limits: 32 kB, 10 B)\n",
-           x[0] / 1e6, x[1] / 1e3, x[2]);
-    if (json != NULL) {
-        for (uint32_t i = 0; i < RUNS_MAX; i++) {
-            fprintf(json,
-                    "{\"clients\": %u, \"parameters\": %u, \"rss_bytes\": %.0f, "
-                    "\"peak_rss_bytes\": %.0f}\n",
-                    runs[i].clients, runs[i].parameters, runs[i].rss_bytes, runs[i].peak_bytes);
-        }
-        fprintf(
-            json,
-            "{\"base_bytes\": %.0f, \"bytes_per_client\": %.1f, \"bytes_per_parameter\": %.3f}\n",
-            x[0], x[1], x[2]);
-        (void)fclose(json);
+    if (count == RUNS_MAX) { /* one number of clients has no slope */
+        write_fit(o.json, runs);
+    }
+    if (o.json != NULL) {
+        (void)fclose(o.json);
     }
     char command[128];
     (void)snprintf(command, sizeof command, "rm -rf '%s'", box);
