@@ -14,58 +14,6 @@
 
 static fedl_status step(fedl_sim_world *world, fedl_event *event);
 
-static fedl_status push_store(fedl_sim_world *world, const fedl_action *action)
-{
-    /* The op stays valid until its STORED event (contract of coord.h): the pointer may travel. */
-    fedl_sim_event event = {.at_ns = world->now_ns + FEDLI_SIM_STORE_NS,
-                            .kind = FEDL_SIM_SERVER_STORED,
-                            .life = world->server_life,
-                            .request = action->ticket};
-    event.bytes = malloc(sizeof action->op);
-    if (event.bytes == NULL) {
-        return FEDL_ERR_NO_MEMORY;
-    }
-    event.size = sizeof action->op;
-    memcpy(event.bytes, &action->op, sizeof action->op);
-    const fedl_status status = fedl_sim_heap_push(&world->heap, &event);
-    if (status != FEDL_OK) {
-        free(event.bytes);
-    }
-    return status;
-}
-
-/* Done at once, in one part; the virtual time that it takes is made up from the bytes. */
-static fedl_status compute(fedl_sim_world *world, const fedl_action *action)
-{
-    const fedl_compute_job *job = action->job;
-    fedl_compute_run(job, 0, 1);
-    const int64_t bytes = (int64_t)job->shape.vector_bytes * job->key_count;
-    const fedl_sim_event event = {.at_ns = world->now_ns + 1000 + bytes * FEDLI_SIM_MASK_NS,
-                                  .kind = FEDL_SIM_SERVER_COMPUTED,
-                                  .life = world->server_life,
-                                  .request = action->ticket};
-    return fedl_sim_heap_push(&world->heap, &event);
-}
-
-/* Reading takes no virtual time: what was written last is still in memory. */
-static fedl_status load(fedl_sim_world *world, const fedl_action *action)
-{
-    const fedl_load_job *job = action->load;
-    fedl_model_record record;
-    const fedl_status status =
-        world->store->ops->model_read(world->store, &record, job->task_id, job->version, NULL, 0,
-                                      job->master_words, job->parameter_count);
-    if (status != FEDL_OK) {
-        return fedl_sim_fail(world->text, status, "version %u can't be read: %s", job->version,
-                             fedl_status_text(status));
-    }
-    const fedl_sim_event event = {.at_ns = world->now_ns,
-                                  .kind = FEDL_SIM_SERVER_LOADED,
-                                  .life = world->server_life,
-                                  .request = action->ticket};
-    return fedl_sim_heap_push(&world->heap, &event);
-}
-
 static void note_log(fedl_sim_world *world, const fedl_action *log)
 {
     if (log->log_kind == FEDL_LOG_TASK_COMPLETE) {
@@ -108,16 +56,16 @@ static fedl_status act(fedl_sim_world *world, const fedl_action *action)
         fedli_sim_forget_request(world, action->request);
         return FEDL_OK;
     case FEDL_ACTION_STORE:
-        return push_store(world, action);
+        return fedli_sim_server_store(world, action);
     case FEDL_ACTION_ADMIN_REPLY:
         return admin_reply(world, action);
     case FEDL_ACTION_LOG:
         note_log(world, action);
         return FEDL_OK;
     case FEDL_ACTION_COMPUTE:
-        return compute(world, action);
+        return fedli_sim_server_compute(world, action);
     case FEDL_ACTION_LOAD:
-        return load(world, action);
+        return fedli_sim_server_load(world, action);
     case FEDL_ACTION_HELPER:
         return fedli_sim_helper_ask(world, action);
     }

@@ -132,6 +132,12 @@ void fedli_sim_device_keys(const fedl_sim_world *world, fedl_identity *identity,
 /** Key and certificate of the helper. */
 void fedli_sim_helper_keys(fedl_sim_world *world);
 
+/* sim_server_jobs.c */
+FEDL_NODISCARD fedl_status fedli_sim_server_store(fedl_sim_world *world, const fedl_action *action);
+FEDL_NODISCARD fedl_status fedli_sim_server_load(fedl_sim_world *world, const fedl_action *action);
+FEDL_NODISCARD fedl_status fedli_sim_server_compute(fedl_sim_world *world,
+                                                    const fedl_action *action);
+
 /* sim_server.c */
 
 FEDL_NODISCARD fedl_status fedli_sim_server_create(fedl_sim_world *world);
