@@ -230,10 +230,39 @@ static void a_policy_out_of_range_is_no_configuration(void **state)
     world_destroy(w);
 }
 
+/* What this device can't do is refused before anything is sent or trained: a clip norm that moves.
+ * Noise of the server is none of its affairs. */
+static void a_moving_clip_norm_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        const bool moves = i < 2;
+        char expected[60];
+        world *w = world_create(FEDL_CLIENT_RUN);
+        if (i == 0) {
+            make_masked(w);
+        }
+        add_noise(w, i == 0 ? FEDL_PRIVACY_DISTRIBUTED : FEDL_PRIVACY_CENTRAL);
+        w->server.plan.privacy.rho_budget = 1000 * FEDL_RHO_ONE;
+        w->server.plan.privacy.adaptive_clip = moves;
+        w->server.plan.privacy.quantile_permille = moves ? 500 : 0;
+        world_sign(w);
+        world_start(w);
+        world_run(w, 100);
+        (void)snprintf(expected, sizeof expected, "log task refused status %d a ",
+                       (int)FEDL_ERR_UNSUPPORTED);
+        assert_true(world_said(w, expected) == moves);
+        assert_int_equal(w->train_count, moves ? 0 : 1);
+        assert_true(world_said(w, "device > UPLOAD") == !moves);
+        world_destroy(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_demand_has_its_refusal),
+        cmocka_unit_test(a_moving_clip_norm_is_refused),
         cmocka_unit_test(what_meets_the_policy_exactly_is_taken),
         cmocka_unit_test(unused_weights_are_not_judged),
         cmocka_unit_test(models_for_prediction_are_taken_all_the_same),

@@ -247,6 +247,8 @@ static void plans_without_a_first_round_are_refused(void **state)
     p.w.plan.privacy.adaptive_clip = true;
     p.w.plan.privacy.quantile_permille = 500;
     assert_int_equal(fedl_coord_task_check(&p.w.plan, &p.w.round, &reason), FEDL_ERR_UNSUPPORTED);
+    assert_string_equal(reason, "the clip norm can't follow the devices' norms yet: use "
+                                "adaptive_clip = no");
     parties_close(&p);
 }
 

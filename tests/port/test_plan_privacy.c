@@ -152,9 +152,14 @@ static const struct {
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 300\nupdate_exp = -13\nring_bits = 32",
      "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
      "clip in [aggregation] is more than 1048576 steps of 2^-13"},
-    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 3\nepsilon = 1\nadaptive_clip = yes",
-     FEDL_ERR_FORMAT, 17,
-     "'adaptive_clip = yes' in [privacy] is not there yet (see the road map in README.md)"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
+     "sigma = 20\nepsilon = 20\nadaptive_clip = yes", FEDL_ERR_UNSUPPORTED, 19,
+     "adaptive_clip in [privacy] is not there yet: the clip norm stays what clip in [aggregation] "
+     "says: use privacy.adaptive_clip=no"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8",
+     "sigma = 3\nepsilon = 10\nadaptive_clip = yes", FEDL_ERR_UNSUPPORTED, 19,
+     "adaptive_clip in [privacy] is not there yet: the clip norm stays what clip in [aggregation] "
+     "says: use privacy.adaptive_clip=no"},
     /* 8·√(64²·20²/256 + (¼ + 20²)·20) = 964: 2^8 is too small. */
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8\nring_bits = 8",
      "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 15,

@@ -171,6 +171,12 @@ void plan_privacy_check(plan_draft *draft)
         plan_fail(draft, FEDL_ERR_FORMAT, plan_line_of(draft, "privacy", "mode"),
                   "differential privacy needs 'sigma' and 'epsilon' in [privacy]");
     }
+    if (plan->privacy.adaptive_clip) {
+        plan_fail(draft, FEDL_ERR_UNSUPPORTED, plan_line_of(draft, "privacy", "adaptive_clip"),
+                  "adaptive_clip in [privacy] is not there yet: the clip norm stays what clip in "
+                  "[aggregation] says");
+        plan_suggest(draft, "privacy", "adaptive_clip", "no");
+    }
     if (plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
         if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
             plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "privacy", "mode"),
