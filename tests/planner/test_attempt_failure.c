@@ -39,6 +39,20 @@ static void small_cohorts(void **state)
     assert_true(fedl_attempt_failure(5, 3, &c399) > 0.62);
 }
 
+/* A quarter to the third is one in 64; above a half no number of attempts is enough. */
+static void attempts_make_up_for_failures(void **state)
+{
+    (void)state;
+    assert_true(fedl_attempts_suffice(0, 1));
+    assert_true(fedl_attempts_suffice(1.0 / 64, 1));
+    assert_false(fedl_attempts_suffice(0.016, 1));
+    assert_true(fedl_attempts_suffice(0.25, 3));
+    assert_false(fedl_attempts_suffice(0.2501, 3));
+    assert_true(fedl_attempts_suffice(0.5, 6));
+    assert_false(fedl_attempts_suffice(0.5, 5));
+    assert_false(fedl_attempts_suffice(0.5001, 100));
+}
+
 static void corners(void **state)
 {
     (void)state;
@@ -107,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_cohorts),
+        cmocka_unit_test(attempts_make_up_for_failures),
         cmocka_unit_test(corners),
         cmocka_unit_test(a_rings_cohort_must_stay),
         cmocka_unit_test(a_ring_fails_no_more_often_than_said),

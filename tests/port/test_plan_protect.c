@@ -129,7 +129,8 @@ static void unsafe_plans_are_refused(void **state)
          "mode = masked or helper needs at least 3 clients in [round], not 2: use round.clients=3"},
         {"9", "min_cohort = 10", FEDL_ERR_RANGE, 15,
          "min_cohort in [aggregation] (10) is above clients in [round] (9): use round.clients=11, "
-         "or aggregation.min_cohort=9 with aggregation.step_dropout=3.1%"},
+         "or aggregation.min_cohort=9 with aggregation.step_dropout=3.1%, or "
+         "aggregation.min_cohort=9 with round.attempts=5"},
         {"9", "min_cohort = 2", FEDL_ERR_RANGE, 15,
          "'min_cohort' in [aggregation]: expected a whole number from 3 to 65535, not '2': use "
          "aggregation.min_cohort=3"},

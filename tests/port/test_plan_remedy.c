@@ -124,8 +124,10 @@ static void whatever_is_proposed_is_accepted(void **state)
         write_plan(rows);
         if (check("", &error) == FEDL_OK) {
             assert_true(config.plan.aggregation != FEDL_AGGREGATION_MASKED ||
-                        fedl_attempt_failure(config.round.clients_goal, config.round.reports_min,
-                                             &config.plan.secagg) <= FEDL_ATTEMPT_FAILURE_MAX);
+                        fedl_attempts_suffice(fedl_attempt_failure(config.round.clients_goal,
+                                                                   config.round.reports_min,
+                                                                   &config.plan.secagg),
+                                              config.round.attempt_max));
             continue;
         }
         refused++;
@@ -150,7 +152,8 @@ static void a_remedy_must_work(void **state)
     assert_string_equal(error.remedies[0], "round.clients=67");
     assert_string_equal(error.remedies[1], "aggregation.step_dropout=5.5%");
     assert_int_equal(check("aggregation.step_dropout=5.6%", &error), FEDL_ERR_RANGE);
-    assert_non_null(strstr(error.text, "26 of 100 attempts fail, as at most 0 of 5 devices"));
+    assert_non_null(
+        strstr(error.text, "26 of 100 attempts fail, and 16 of 1000 rounds, as at most 0 of 5"));
     assert_int_equal(check("round.clients=66", &error), FEDL_ERR_RANGE);
 }
 
@@ -160,23 +163,26 @@ static void nearest_values(void **state)
     (void)state;
     static const struct {
         const char *rows;
-        const char *remedies[3];
+        const char *remedies[4];
         const char *refused[3];
     } cases[] = {
         {"clients = 10\nmin_reports = 10",
-         {"round.min_reports=9", "round.clients=11", "aggregation.step_dropout=2.8%"},
-         {"aggregation.step_dropout=2.9%", NULL, NULL}},
+         {"round.min_reports=9", "round.clients=11", "aggregation.step_dropout=2.8%",
+          "round.attempts=5"},
+         {"aggregation.step_dropout=2.9%", "round.attempts=4", NULL}},
         {"clients = 1000\nmin_reports = 980",
-         {"round.min_reports=945", "round.clients=1036", "aggregation.step_dropout=1.7%"},
+         {"round.min_reports=945", "round.clients=1036", "aggregation.step_dropout=1.7%", NULL},
          {"round.min_reports=946", "round.clients=1035", "aggregation.step_dropout=1.8%"}},
-        {"clients = 5\nmin_reports = 6", {"round.min_reports=5", "round.clients=7", NULL}, {NULL}},
+        {"clients = 5\nmin_reports = 6",
+         {"round.min_reports=5", "round.clients=7", NULL, NULL},
+         {NULL}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char rows[256];
         snprintf(rows, sizeof rows, "[round]\nrounds = 2\n%s\n", cases[i].rows);
         write_plan(rows);
         assert_int_equal(check("", &error), FEDL_ERR_RANGE);
-        for (uint32_t j = 0; j < 3 && cases[i].remedies[j] != NULL; j++) {
+        for (uint32_t j = 0; j < 4 && cases[i].remedies[j] != NULL; j++) {
             assert_true(j < error.remedy_count);
             assert_string_equal(error.remedies[j], cases[i].remedies[j]);
         }

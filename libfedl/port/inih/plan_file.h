@@ -72,7 +72,7 @@ typedef struct fedl_task_config {
     char data_text[FEDL_PLAN_DATA_BYTES_MAX];
 } fedl_task_config;
 
-#define FEDL_PLAN_REMEDIES_MAX 3u
+#define FEDL_PLAN_REMEDIES_MAX 4u
 
 /* Where and why a plan was refused, and what would do. */
 typedef struct fedl_plan_error {
@@ -115,8 +115,8 @@ FEDL_NODISCARD fedl_status fedl_plan_file_read(fedl_task_config *config, const c
                                                size_t override_count, fedl_plan_error *error);
 /**
  * As read, and strictly: refuses also (ERR_RANGE) plans that are safe but would hardly ever work,
- * because more than FEDL_ATTEMPT_FAILURE_MAX of the attempts at a masked round fail
- * (planner/attempt_failure.h). For operators; servers and simulators run such plans.
+ * because too many attempts at a masked round fail, or rounds with all their attempts
+ * (fedl_attempts_suffice() in planner/attempt_failure.h). For operators; servers and simulators run such plans.
  */
 FEDL_NODISCARD fedl_status fedl_plan_file_check(fedl_task_config *config, const char *path,
                                                 const fedl_plan_override *overrides,

@@ -13,7 +13,8 @@
 #include <math.h>
 #include <string.h>
 
-#define USUAL_COHORT 5u
+#define USUAL_COHORT       5u
+#define USUAL_ATTEMPTS_MAX 10u
 
 _Static_assert(FEDL_TAIL_LOSS_Q16_MAX <= INT64_MAX / FEDL_COHORT_MAX,
                "sums of the tail's largest words stay below 2^63");
@@ -124,7 +125,7 @@ static bool has_graphs(const plan_draft *draft, const cohort_sizes *sizes, uint3
     return good;
 }
 
-/* Do attempts succeed often enough? */
+/* Do attempts and rounds succeed often enough? */
 static bool works(const plan_draft *draft, const cohort_sizes *sizes, uint32_t delta_permille)
 {
     fedl_secagg_config secagg = draft->config->plan.secagg;
@@ -132,7 +133,8 @@ static bool works(const plan_draft *draft, const cohort_sizes *sizes, uint32_t d
     const uint32_t fewest =
         sizes->reports_min > sizes->min_cohort ? sizes->reports_min : sizes->min_cohort;
     return has_graphs(draft, sizes, delta_permille) &&
-           fedl_attempt_failure(sizes->clients, fewest, &secagg) <= FEDL_ATTEMPT_FAILURE_MAX;
+           fedl_attempts_suffice(fedl_attempt_failure(sizes->clients, fewest, &secagg),
+                                 draft->config->round.attempt_max);
 }
 
 typedef bool good_fn(const plan_draft *draft, const cohort_sizes *sizes, uint32_t delta_permille);
@@ -261,15 +263,24 @@ void plan_works_check(plan_draft *draft)
     if (works(draft, &sizes, secagg->delta_permille)) {
         return;
     }
-    plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "step_dropout"),
-              "with step_dropout = %u.%u%% in [aggregation] %.0f of 100 attempts fail, as at most "
-              "%u of %u devices may vanish",
-              secagg->delta_permille / 10u, secagg->delta_permille % 10u,
-              ceil(100 * fedl_attempt_failure(sizes.clients, sizes.reports_min, secagg)),
-              fedl_vanish_max(sizes.clients, sizes.reports_min, secagg), sizes.clients);
+    const double failure = fedl_attempt_failure(sizes.clients, sizes.reports_min, secagg);
+    plan_fail(
+        draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "step_dropout"),
+        "with step_dropout = %u.%u%% in [aggregation] %.0f of 100 attempts fail, and %u of 1000 "
+        "rounds, as at most %u of %u devices may vanish",
+        secagg->delta_permille / 10u, secagg->delta_permille % 10u, ceil(100 * failure),
+        (uint32_t)ceil(1000 * pow(failure, config->round.attempt_max)),
+        fedl_vanish_max(sizes.clients, sizes.reports_min, secagg), sizes.clients);
     const uint32_t reports = reports_for(draft);
     if (reports != 0) {
         plan_suggest(draft, "round", "min_reports", "%u", reports);
     }
     suggest_dropout(draft, works);
+    uint32_t attempts = config->round.attempt_max;
+    while (attempts < USUAL_ATTEMPTS_MAX && !fedl_attempts_suffice(failure, attempts)) {
+        attempts++;
+    }
+    if (attempts < USUAL_ATTEMPTS_MAX) { /* else it is not their number */
+        plan_suggest(draft, "round", "attempts", "%u", attempts);
+    }
 }

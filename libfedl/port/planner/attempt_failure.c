@@ -67,3 +67,9 @@ double fedl_attempt_failure(uint32_t n, uint32_t cohort_min, const fedl_secagg_c
     }
     return fmin(1, sum);
 }
+
+bool fedl_attempts_suffice(double attempt_failure, uint32_t attempts)
+{
+    return attempt_failure <= FEDL_ATTEMPT_FAILURE_MAX &&
+           pow(attempt_failure, attempts) <= FEDL_ROUND_FAILURE_MAX;
+}

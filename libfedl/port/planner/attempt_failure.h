@@ -8,11 +8,13 @@
 
 #include "fedl/secagg.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Plans whose attempts fail more often are refused to operators (inih/plan_file.h). With the usual
- * three attempts a round fails at this limit once in 64. */
-#define FEDL_ATTEMPT_FAILURE_MAX 0.25
+/* Plans of which attempts, or rounds with all their attempts, fail more often are refused to
+ * operators (inih/plan_file.h). A round that fails pauses its task. */
+#define FEDL_ATTEMPT_FAILURE_MAX 0.5
+#define FEDL_ROUND_FAILURE_MAX   (1.0 / 64)
 
 /* Most devices of n that may vanish after READY, all the others getting their sum: what cohort_min
  * (fewest in a sum) and, up to 128 devices, the threshold leave. For a ring what cohort_min leaves
@@ -24,5 +26,7 @@ uint32_t fedl_vanish_max(uint32_t n, uint32_t cohort_min, const fedl_secagg_conf
  * neighbours left (ring: union bound over the devices). 1 when there is no graph.
  */
 double fedl_attempt_failure(uint32_t n, uint32_t cohort_min, const fedl_secagg_config *secagg);
+/** Whether both limits above hold. */
+bool fedl_attempts_suffice(double attempt_failure, uint32_t attempts);
 
 #endif
