@@ -170,9 +170,15 @@ int fedl_cmd_ca_sign(const fedl_arguments *arguments)
     }
     status = fedl_file_read(&requests, &size, path, CERTIFICATE_FILE_BYTES_MAX);
     int code = status == FEDL_OK ? sign_all(&s, requests, size, ledger_path)
-                                 : fail(path, fedl_status_text(status));
+               : status == FEDL_ERR_NOT_FOUND
+                   ? fail(path, "not found: fedl device pending --out writes it, on the server")
+                   : fail(path, fedl_status_text(status));
+    if (code == FEDL_EXIT_OK && s.count == 0) {
+        code = fail(path, "holds no request: fedl device pending --out writes them once devices "
+                          "wait; nothing is signed");
+    }
     /* What is signed is written down before anybody can have it. */
-    if (code == FEDL_EXIT_OK && s.count > 0) {
+    if (code == FEDL_EXIT_OK) {
         status = fedl_file_replace(ledger_path, fedl_bytes_of(s.ledger, s.ledger_used), 0600);
         code = status == FEDL_OK ? FEDL_EXIT_OK : fail(ledger_path, fedl_status_text(status));
     }
@@ -181,7 +187,8 @@ int fedl_cmd_ca_sign(const fedl_arguments *arguments)
         code = status == FEDL_OK ? FEDL_EXIT_OK : fail(arguments->out, fedl_status_text(status));
     }
     if (code == FEDL_EXIT_OK) {
-        (void)printf("%u certificate%s -> %s\n", s.count, fedl_plural(s.count), arguments->out);
+        (void)printf("%u certificate%s -> %s; next, on the server: fedl device certify %s\n",
+                     s.count, fedl_plural(s.count), arguments->out, arguments->out);
     }
     fedli_wipe(&s.key, sizeof s.key);
     free(requests);

@@ -71,7 +71,9 @@ int fedl_cmd_device_pending(const fedl_arguments *arguments)
     keep_pending(rows);
     fedl_print_rows(rows, columns, sizeof columns / sizeof columns[0], arguments->json,
                     "no device waits for a certificate");
-    if (arguments->out != NULL) {
+    if (arguments->out != NULL && cJSON_GetArraySize(rows) == 0) {
+        (void)fprintf(stderr, "fedl: %s is not written\n", arguments->out);
+    } else if (arguments->out != NULL) {
         code = write_requests(rows, arguments->out);
     }
     fedl_admin_reply_free(&reply);
@@ -119,12 +121,20 @@ int fedl_cmd_device_certify(const fedl_arguments *arguments)
     }
     int code = FEDL_EXIT_OK;
     unsigned number = 0;
+    unsigned certificate_count = 0;
     char *rest = (char *)text;
     char *line = NULL;
     while (code == FEDL_EXIT_OK && (line = strsep(&rest, "\n")) != NULL) {
         number++;
-        code = line[0] == '\0' ? FEDL_EXIT_OK : certify_one(arguments, line, number);
+        if (line[0] != '\0') {
+            certificate_count++;
+            code = certify_one(arguments, line, number);
+        }
     }
     free(text);
+    if (certificate_count == 0) {
+        (void)fprintf(stderr, "fedl: %s: holds no certificate: fedl ca sign makes them\n", path);
+        code = FEDL_EXIT_FILE;
+    }
     return code;
 }

@@ -12,6 +12,7 @@
 typedef struct fedl_arguments {
     const char *home;
     bool json;
+    bool help;
     const char *positional[FEDL_POSITIONAL_MAX]; /* after the command's words */
     int positional_count;
     const char *task;
@@ -28,12 +29,16 @@ typedef struct fedl_command {
     const char *words; /* "device add" */
     const char *usage; /* what follows the words */
     const char *summary;
+    const char *details; /* whole lines for its own --help, or "" */
     int positional_min;
     int positional_max;
     const char
         *options; /* letters: t(ask) v(ersion) d(ata) l(abels) o(ut) V(alid) n (limit) k(ey) */
     int (*run)(const fedl_arguments *arguments);
 } fedl_command;
+
+extern const fedl_command fedl_commands[];
+extern const size_t fedl_command_count;
 
 int fedl_cmd_status(const fedl_arguments *arguments);
 int fedl_cmd_device_add(const fedl_arguments *arguments);

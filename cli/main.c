@@ -9,71 +9,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const fedl_command commands[] = {
-    {"status", "", "the server, its tasks and devices at a glance", 0, 0, "", fedl_cmd_status},
-    {"device add", "NAME [--valid TIME]", "invite a device: prints its one-time token", 1, 1, "V",
-     fedl_cmd_device_add},
-    {"device list", "", "all devices and when they were last seen", 0, 0, "", fedl_cmd_device_list},
-    {"device revoke", "DEVICE", "shut a device out, at once and for good", 1, 1, "",
-     fedl_cmd_device_revoke},
-    {"device readmit", "DEVICE", "let a device that was found lying take part again", 1, 1, "",
-     fedl_cmd_device_readmit},
-    {"plan check", "PLAN [SECTION.KEY=VALUE …]", "is a plan safe, and what does it cost?", 1,
-     FEDL_POSITIONAL_MAX, "", fedl_cmd_plan_check},
-    {"device pending", "[--out FILE]", "devices that wait for a certificate; FILE: to be signed", 0,
-     0, "o", fedl_cmd_device_pending},
-    {"device certify", "FILE", "bring in what fedl ca sign has made", 1, 1, "",
-     fedl_cmd_device_certify},
-    {"ca sign", "REQUESTS --key FILE --out FILE",
-     "sign certificates with the fleet's CA key, on a machine of its own", 1, 1, "ko",
-     fedl_cmd_ca_sign},
-    {"task add", "PLAN", "start a task from a plan file", 1, 1, "", fedl_cmd_task_add},
-    {"task list", "", "all tasks and where they stand", 0, 0, "", fedl_cmd_task_list},
-    {"task show", "[TASK]", "one task with its plan", 0, 1, "t", fedl_cmd_task_show},
-    {"task pause", "[TASK]", "stop after the attempt under way, which is given up", 0, 1, "t",
-     fedl_cmd_task_pause},
-    {"task resume", "[TASK]", "go on with a paused task", 0, 1, "t", fedl_cmd_task_resume},
-    {"task watch", "[TASK]", "follow the rounds until the task ends", 0, 1, "t",
-     fedl_cmd_task_watch},
-    {"model list", "[--task TASK]", "all versions of the model", 0, 0, "t", fedl_cmd_model_list},
-    {"model show", "[VERSION] [--task TASK]", "one version (default: the newest)", 0, 1, "t",
-     fedl_cmd_model_show},
-    {"model export", "[VERSION] --out FILE [--task TASK]", "write a version's container to a file",
-     0, 1, "to", fedl_cmd_model_export},
-    {"model eval", "[VERSION] --data FILE [--labels FILE] [--task TASK]",
-     "accuracy and loss of a version on your data", 0, 1, "tdl", fedl_cmd_model_eval},
-    {"audit list", "[--limit N]", "the newest entries of the audit log", 0, 0, "n",
-     fedl_cmd_audit_list},
-    {"audit verify", "", "check the hash chain of the audit log", 0, 0, "", fedl_cmd_audit_verify},
-};
-#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
-
 static void help(FILE *out)
 {
     (void)fprintf(out, "fedl: operate a federated-learning server\n\n"
                        "usage: fedl [--home DIR] [--json] COMMAND …\n\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    for (size_t i = 0; i < fedl_command_count; i++) {
         char left[96];
-        (void)snprintf(left, sizeof left, "%s %s", commands[i].words, commands[i].usage);
+        (void)snprintf(left, sizeof left, "%s %s", fedl_commands[i].words, fedl_commands[i].usage);
         if (strlen(left) > 34) {
-            (void)fprintf(out, "  %s\n  %-34s %s\n", left, "", commands[i].summary);
+            (void)fprintf(out, "  %s\n  %-34s %s\n", left, "", fedl_commands[i].summary);
         } else {
-            (void)fprintf(out, "  %-34s %s\n", left, commands[i].summary);
+            (void)fprintf(out, "  %-34s %s\n", left, fedl_commands[i].summary);
         }
     }
-    (void)fprintf(out, "\nDEVICE and TASK are an id or a name; TASK may be left out when the "
-                       "server has only one.\n"
-                       "\n  --home DIR   home of fedl-server (default: $FEDL_HOME, else ~/.fedl)"
-                       "\n  --json       one flat JSON object per line instead of tables"
-                       "\n  --help, --version\n"
-                       "\nexit status: 0 done, 2 wrong command line, 3 no server answers, 4 the "
-                       "server refused, 5 a file is "
-                       "missing or wrong\n"
-                       "\nfirst steps:\n"
-                       "  fedl-server init --home srv && fedl-server run --home srv &\n"
-                       "  fedl --home srv device add pump-17\n"
-                       "  fedl plan check plan.ini\n"
-                       "  fedl --home srv task add plan.ini && fedl --home srv task watch\n");
+    (void)fprintf(out,
+                  "\nDEVICE and TASK are an id or a name; TASK may be left out when the "
+                  "server has only one.\n"
+                  "\n  --home DIR   home of fedl-server (default: $FEDL_HOME, else ~/.fedl)"
+                  "\n  --json       one flat JSON object per line instead of tables"
+                  "\n  --help       also behind a command: fedl task add --help"
+                  "\n  --version\n"
+                  "\nexit status: 0 done, 2 wrong command line, 3 no server answers, 4 the "
+                  "server refused,\n  5 a file is missing or can't be read, 6 a plan is unsafe or "
+                  "would hardly work\n"
+                  "\nfirst steps:\n"
+                  "  fedl-server init --home srv && fedl-server run --home srv &\n"
+                  "  fedl --home srv device add pump-17\n"
+                  "  fedl plan check plan.ini\n"
+                  "  fedl --home srv task add plan.ini && fedl --home srv task watch\n");
 }
 
 _Noreturn static void usage_error(const char *problem, const char *what)
@@ -158,8 +121,7 @@ static void read_options(fedl_arguments *arguments, char *seen, size_t seen_size
             (void)puts("fedl " FEDL_VERSION_TEXT);
             exit(0);
         } else if (letter == '?' && strcmp(given, "--help") == 0) {
-            help(stdout);
-            exit(0);
+            arguments->help = true;
         } else if (field == NULL) {
             usage_error("unknown option or missing value", given);
         } else {
@@ -174,9 +136,9 @@ static void read_options(fedl_arguments *arguments, char *seen, size_t seen_size
 
 static const fedl_command *find_command(int argc, char **argv, int *words_used)
 {
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    for (size_t i = 0; i < fedl_command_count; i++) {
         char words[32];
-        (void)snprintf(words, sizeof words, "%s", commands[i].words);
+        (void)snprintf(words, sizeof words, "%s", fedl_commands[i].words);
         char *second = strchr(words, ' ');
         if (second != NULL) {
             *second++ = '\0';
@@ -184,10 +146,63 @@ static const fedl_command *find_command(int argc, char **argv, int *words_used)
         if (argc >= 1 && strcmp(argv[0], words) == 0 &&
             (second == NULL || (argc >= 2 && strcmp(argv[1], second) == 0))) {
             *words_used = second == NULL ? 1 : 2;
-            return &commands[i];
+            return &fedl_commands[i];
         }
     }
     return NULL;
+}
+
+/* "fedl task": the commands that begin so. false: none does. */
+static bool help_of_group(FILE *out, const char *word)
+{
+    const size_t size = strlen(word);
+    bool any = false;
+    for (size_t i = 0; i < fedl_command_count; i++) {
+        if (strncmp(fedl_commands[i].words, word, size) == 0 &&
+            fedl_commands[i].words[size] == ' ') {
+            (void)fprintf(out, "%s  fedl %s %s\n      %s\n", any ? "" : "usage:\n",
+                          fedl_commands[i].words, fedl_commands[i].usage, fedl_commands[i].summary);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* One line: what would have been known. */
+_Noreturn static void unknown_command(const char *word, const char *second)
+{
+    const size_t size = strlen(word);
+    bool any = false;
+    for (size_t i = 0; i < fedl_command_count; i++) {
+        const char *words = fedl_commands[i].words;
+        if (strncmp(words, word, size) == 0 && words[size] == ' ') {
+            if (!any && second != NULL) {
+                (void)fprintf(stderr, "fedl: there is no '%s %s': ", word, second);
+            } else if (!any) {
+                (void)fprintf(stderr, "fedl: '%s' wants another word: ", word);
+            }
+            (void)fprintf(stderr, "%s%s", any ? ", " : "", words);
+            any = true;
+        }
+    }
+    if (!any) {
+        usage_error("unknown command", word);
+    }
+    (void)fprintf(stderr, " (fedl %s --help)\n", word);
+    exit(FEDL_EXIT_USAGE);
+}
+
+static int help_of(const fedl_command *command, int argc, char **argv)
+{
+    if (command != NULL) {
+        (void)printf("usage: fedl %s %s\n\n%s\n%s", command->words, command->usage,
+                     command->summary, command->details);
+    } else if (argc == 0) {
+        help(stdout);
+    } else if (!help_of_group(stdout, argv[0])) {
+        usage_error("unknown command", argv[0]);
+    }
+    return FEDL_EXIT_OK;
 }
 
 static const char *default_home(void)
@@ -210,13 +225,16 @@ int main(int argc, char **argv)
     read_options(&arguments, seen, sizeof seen, argc, argv);
     argc -= optind;
     argv += optind;
+    const fedl_command *command = find_command(argc, argv, &words_used);
+    if (arguments.help) {
+        return help_of(command, argc, argv);
+    }
     if (argc == 0) {
         help(stderr);
         return FEDL_EXIT_USAGE;
     }
-    const fedl_command *command = find_command(argc, argv, &words_used);
     if (command == NULL) {
-        usage_error("unknown command", argv[0]);
+        unknown_command(argv[0], argc > 1 ? argv[1] : NULL);
     }
     if (argc - words_used < command->positional_min ||
         argc - words_used > command->positional_max) {

@@ -26,7 +26,15 @@ $1"
 
 # The command line alone.
 no 2 'help' -- start
-no 2 'help|missing|wants' -- device
+no 2 'device --help' 'device add, device list' 'wants another word' -- device
+no 2 "no 'task start'" 'task add' 'task --help' -- task start
+for words in 'device add' 'device pending' 'ca sign' 'plan check' 'task add' 'model eval' 'audit verify'; do
+  # shellcheck disable=SC2086
+  "$BIN/fedl" $words --help >"$box/help" 2>&1 || fail "no help of $words"
+  grep -q "^usage: fedl $words" "$box/help" || fail "the help of $words is not its own"
+  [ "$(wc -l <"$box/help")" -ge 4 ] || fail "the help of $words teaches nothing"
+done
+"$BIN/fedl" task --help | grep -q 'fedl task watch' || fail "no help of task"
 no 2 'usage' 'NAME' -- device add
 no 2 'usage' 'NAME' -- device add a b
 no 2 'nonsense' 'help' -- --nonsense status

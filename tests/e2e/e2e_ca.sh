@@ -19,6 +19,22 @@ if "$BIN/fedl-server" init --home "$box/other" --ca-out "$box/ca.key" >"$box/aga
 grep -q "there is a file already" "$box/again.log" || fail "no reason for the second init"
 start_server || fail "the first start"
 
+# Nobody waits: nothing is written, and nothing to be signed or brought in is said to be so.
+fedl device pending --out "$box/requests" >"$box/pending" 2>&1 || fail "pending without any"
+grep -q 'no device waits' "$box/pending" || fail "nobody is said to wait"
+[ ! -e "$box/requests" ] || fail "requests of nobody"
+code=0
+"$BIN/fedl" ca sign "$box/requests" --key "$box/ca.key" --out "$box/certificates" 2>"$box/err" || code=$?
+[ "$code" -eq 5 ] && grep -q 'fedl device pending --out' "$box/err" || fail "signing a file that is not there: $(cat "$box/err")"
+: >"$box/bad"
+code=0
+"$BIN/fedl" ca sign "$box/bad" --key "$box/ca.key" --out "$box/certificates" 2>"$box/err" || code=$?
+[ "$code" -eq 5 ] && grep -q 'holds no request' "$box/err" || fail "signing nothing: $(cat "$box/err")"
+[ ! -e "$box/certificates" ] && [ ! -e "$box/ca.key.signed" ] || fail "signing nothing wrote something"
+code=0
+fedl device certify "$box/bad" 2>"$box/err" || code=$?
+[ "$code" -eq 5 ] && grep -q 'holds no certificate' "$box/err" || fail "certifying nothing: $(cat "$box/err")"
+
 joins=
 for i in 1 2 3 4; do
   token=$(fedl --json device add "d$i" | field token)

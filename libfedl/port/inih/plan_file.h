@@ -116,7 +116,8 @@ FEDL_NODISCARD fedl_status fedl_plan_file_read(fedl_task_config *config, const c
 /**
  * As read, and strictly: refuses also (ERR_RANGE) plans that are safe but would hardly ever work,
  * because too many attempts at a masked round fail, or rounds with all their attempts
- * (fedl_attempts_suffice() in planner/attempt_failure.h). For operators; servers and simulators run such plans.
+ * (fedl_attempts_suffice() in planner/attempt_failure.h). For operators; servers and simulators run
+ * such plans.
  */
 FEDL_NODISCARD fedl_status fedl_plan_file_check(fedl_task_config *config, const char *path,
                                                 const fedl_plan_override *overrides,
