@@ -44,10 +44,18 @@ int fedl_cmd_device_add(const fedl_arguments *arguments)
         fedl_print_object(reply.json, NULL, 0, true);
     } else {
         const cJSON *id = cJSON_GetObjectItemCaseSensitive(reply.json, "device_id");
+        const bool elsewhere =
+            cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply.json, "ca_elsewhere"));
         (void)printf("device %.0f '%s' is invited. Its token works once and is shown only now:\n\n"
-                     "  fedl-client join %s --token %s\n",
+                     "  fedl-client join %s --token %s%s\n",
                      cJSON_GetNumberValue(id), arguments->positional[0],
-                     string_in(reply.json, "url"), string_in(reply.json, "token"));
+                     string_in(reply.json, "url"), string_in(reply.json, "token"),
+                     elsewhere ? " --timeout 86400" : "");
+        if (elsewhere) {
+            (void)printf(
+                "\nIt waits there for its certificate, as the CA key is not on this server: "
+                "fedl device pending --out FILE\n");
+        }
     }
     fedl_admin_reply_free(&reply);
     return FEDL_EXIT_OK;

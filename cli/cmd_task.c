@@ -223,10 +223,37 @@ static void print_event(const cJSON *event, const char *what)
     (void)fflush(stdout);
 }
 
+/* What is under way before the first event comes: most often it is waiting for devices. */
+static void print_standing(const cJSON *task)
+{
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(task, "state"));
+    const char *phase = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(task, "phase"));
+    if (state == NULL || phase == NULL || strcmp(state, "running") != 0) {
+        return;
+    }
+    (void)printf("round %3.0f of %.0f: %s", number_in(task, "round"), number_in(task, "rounds"),
+                 phase);
+    if (strcmp(phase, "waiting for devices") == 0) {
+        (void)printf(", %.0f there", number_in(task, "pool"));
+    }
+    (void)puts("; Ctrl-C ends the watching, not the task");
+    (void)fflush(stdout);
+}
+
 int fedl_cmd_task_watch(const fedl_arguments *arguments)
 {
     fedl_admin_link link;
     const fedl_arguments named = with_task(arguments);
+    if (!named.json) {
+        fedl_admin_reply reply;
+        const int shown = fedl_admin_call(&reply, named.home, fedl_request_of("task.show", &named),
+                                          fedl_bytes_of(NULL, 0));
+        if (shown != FEDL_EXIT_OK) {
+            return shown;
+        }
+        print_standing(reply.json);
+        fedl_admin_reply_free(&reply);
+    }
     int code = fedl_admin_open(&link, named.home, fedl_request_of("task.watch", &named),
                                fedl_bytes_of(NULL, 0));
     if (code != FEDL_EXIT_OK) {

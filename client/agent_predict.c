@@ -110,18 +110,36 @@ static fedl_status load_net(predict_state *p)
     return status == FEDL_OK ? fedl_model_load(&p->net, p->model.container) : status;
 }
 
+/* Which model answers: a home that takes part in several tasks holds the one it got last. */
+static void say_model(const fedl_manifest *manifest, const fedl_client_progress *progress)
+{
+    const fedl_client_accepted *newest = progress->count != 0 ? &progress->tasks[0] : NULL;
+    (void)fprintf(stderr, "model of task %u, version %u", manifest->task_id, manifest->version);
+    if (newest != NULL &&
+        (newest->task_id != manifest->task_id || newest->version > manifest->version)) {
+        (void)fprintf(stderr,
+                      "; not the newest, which is version %u of task %u and not kept here: "
+                      "fedl-client run fetches it again",
+                      newest->version, newest->task_id);
+    }
+    (void)fputc('\n', stderr);
+}
+
 static agent_exit predict(predict_state *p, const agent_options *options, const agent_home *home,
                           const fedl_crypto *crypto, char text[AGENT_TEXT_BYTES])
 {
     char why[FEDL_SOURCE_TEXT_BYTES];
+    char url[FEDL_URL_BYTES_MAX];
     fedl_identity identity;
-    agent_exit code = agent_home_load(home, &identity, NULL, NULL, crypto, text);
+    fedl_client_progress progress;
+    agent_exit code = agent_home_load(home, &identity, url, &progress, crypto, text);
     if (code == AGENT_EXIT_OK) {
         code = agent_model_load(&p->model, home, &identity, crypto, text);
     }
     if (code != AGENT_EXIT_OK) {
         return code;
     }
+    say_model(&p->model.manifest, &progress);
     fedl_status status = load_net(p);
     if (status != FEDL_OK) {
         (void)snprintf(text, AGENT_TEXT_BYTES, "the model can't be used: %s",

@@ -149,6 +149,8 @@ void fedli_admin_coord_reply(fedl_admin_work *work, const fedl_action *action)
         (void)cJSON_AddStringToObject(work->reply, "token", action->text);
         fedli_json_u64(work->reply, "expires_s", fedl_host_utc_s() + request->valid_s);
         (void)cJSON_AddStringToObject(work->reply, "url", url);
+        (void)cJSON_AddBoolToObject(work->reply, "ca_elsewhere",
+                                    host->coord_config.identity.ca_offline);
     } else if (request->command == FEDL_COMMAND_TASK_ADD) {
         fedl_task_info info;
         fedl_task_holder *holder = work->holder;

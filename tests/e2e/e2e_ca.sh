@@ -43,6 +43,8 @@ for i in 1 2 3 4; do
   joins="$joins $!"
 done
 clients=$joins
+fedl device add waiting >"$box/added"
+grep -q -- '--timeout 86400' "$box/added" && grep -q 'fedl device pending --out' "$box/added" || fail "adding does not tell of the wait"
 # The log says when each of them waits; one whose join ends before was not made to.
 for i in 1 2 3 4; do
   eval "joining=\$join$i"

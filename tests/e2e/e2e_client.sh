@@ -31,6 +31,18 @@ done
 right=$(sed -n 's/ of 400 rows right.*//p' "$box/summary.log")
 [ "$right" -ge 360 ] || fail "only $right of 400 rows right"
 "$BIN/fedl-client" predict --home "$box/c1" --images "$box/labels" 2>>"$box/summary.log" && fail "predicts on labels"
+grep -q '^model of task 1, version 13$' "$box/summary.log" || fail "whose model answers is not said: $(cat "$box/summary.log")"
+# The model of a second task got lost, the one of the first answers: not in silence.
+cp "$box/c1/model" "$box/first-model"
+sed -e 's/^name .*/name = second/' -e 's/^rounds .*/rounds = 1/' \
+  -e 's/^\(clients\|clients_max\|min_reports\|select\|pool\)\( *\)= 4/\1\2= 1/' "$box/plan.ini" >"$box/second.ini"
+fedl task add "$box/second.ini" >/dev/null || fail "the second task"
+"$BIN/fedl-client" run --home "$box/c1" --images "$box/images" --labels "$box/labels" --once >>"$box/client1.log" 2>&1 ||
+  fail "the second task's client"
+cp "$box/first-model" "$box/c1/model"
+"$BIN/fedl-client" predict --home "$box/c1" --images "$box/test-images" >/dev/null 2>"$box/older.log" || fail "predict with the older model"
+grep -q '^model of task 1, version 13; not the newest, which is version [12] of task 2 ' "$box/older.log" ||
+  fail "an older task's model answers in silence: $(cat "$box/older.log")"
 
 : >"$box/stop.log"
 "$BIN/fedl-client" run --home "$box/c3" --images "$box/images" --labels "$box/labels" >>"$box/stop.log" 2>&1 &
