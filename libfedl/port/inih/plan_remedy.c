@@ -117,14 +117,14 @@ static void try_all(search *s, const change_set *set, const plan_change *suggest
     }
 }
 
-/* Very wrong plans: one suggestion after the other, the first of each complaint, or the last. */
-static void try_chain(search *s, const plan_draft *root, bool takes_last)
+/* Very wrong plans: one suggestion after the other, the first of each complaint. */
+static void try_chain(search *s, const plan_draft *root)
 {
     change_set set = {.count = 0};
     fedl_plan_error error;
     plan_draft draft = *root;
     for (uint32_t i = 0; i < CHAIN_MAX && draft.suggestion_count > 0; i++) {
-        const plan_change change = draft.suggestions[takes_last ? draft.suggestion_count - 1u : 0u];
+        const plan_change change = draft.suggestions[0];
         set = with(&set, &change);
         s->source.changes = set.changes;
         s->source.change_count = set.count;
@@ -184,8 +184,7 @@ void plan_remedy(const plan_draft *draft, fedl_plan_error *error)
         }
     }
     if (s->config != NULL && s->found_count == 0) {
-        try_chain(s, draft, false);
-        try_chain(s, draft, true);
+        try_chain(s, draft);
     }
     if (s->found_count > 0) {
         write_text(error, s);
