@@ -77,6 +77,9 @@ static bool pump_get(world *w, uint32_t position)
         assert_int_equal(fedli_party_offset(&device->party), at);
         fedli_party_take(&device->party, fedl_bytes_of(blob.data + at, step), blob.size);
         at += step;
+        if (w->look != NULL) {
+            w->look(w, position);
+        }
         if (w->restore_always) {
             move_party(w, device);
         }
@@ -122,6 +125,9 @@ void world_pump(world *w, uint32_t position)
 {
     world_device *device = &w->devices[position];
     for (bool moved = true; moved && !is_stopped(device);) {
+        if (w->look != NULL) {
+            w->look(w, position);
+        }
         if (w->restore_always) {
             move_party(w, device);
         }

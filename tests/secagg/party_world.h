@@ -60,6 +60,8 @@ struct world {
     /* What a lying server makes of an item on its way to a device; may be NULL. */
     void (*tamper)(world *w, uint32_t position, fedl_group_item item, toy_blob *blob);
     uint32_t tamper_target; /* for the tests */
+    /* Sees a device before every step and behind every part; may be NULL. */
+    void (*look)(world *w, uint32_t position);
     void *tamper_context;
 };
 

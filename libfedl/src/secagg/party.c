@@ -84,7 +84,7 @@ static void ready_build(const fedli_party *party)
     memcpy(out + 52 + FEDLI_DEVICE_CERT_BYTES, party->epoch->cert_bytes, FEDLI_EPOCH_CERT_BYTES);
 }
 
-static fedl_status own_certificate_check(const fedli_party_setup *setup, fedl_cert *own)
+fedl_status fedli_party_own_certificate(const fedli_party_setup *setup, fedl_cert *own)
 {
     const fedl_bytes bytes = fedl_bytes_of(setup->device_cert, FEDLI_DEVICE_CERT_BYTES);
     if (fedl_cert_open(own, setup->crypto, bytes, setup->ca_public, 0) != FEDL_OK ||
@@ -110,7 +110,7 @@ fedl_status fedli_party_begin(fedli_party *party, const fedli_party_setup *setup
         return FEDL_ERR_STATE;
     }
     fedl_cert own;
-    const fedl_status status = own_certificate_check(setup, &own);
+    const fedl_status status = fedli_party_own_certificate(setup, &own);
     if (status != FEDL_OK) {
         return status;
     }

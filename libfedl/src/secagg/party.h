@@ -126,7 +126,8 @@ fedl_refusal fedli_party_refusal(const fedli_party *party);
 uint32_t fedli_party_accused(const fedli_party *party); /* device id with SHARE …; 0 = none */
 uint32_t fedli_party_cohort(const fedli_party *party);  /* n, once the roster is read */
 /** Binds a block that holds the bytes of a saved party again. Errors: ERR_SIZE, ERR_CORRUPT (the
- * bytes changed, or belong to another attempt, device or plan). */
+ * bytes changed, belong to another attempt, device or plan, or are none that a party leaves
+ * behind), ERR_AUTH (as begin). */
 FEDL_NODISCARD fedl_status fedli_party_restore(fedli_party *party, const fedli_party_setup *setup,
                                                fedli_epoch_key *epoch,
                                                fedli_pair_cache_entry *cache, uint32_t cache_count,

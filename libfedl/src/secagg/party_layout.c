@@ -5,6 +5,8 @@
 #include "secagg/params.h"
 #include "secagg/party_state.h"
 
+#include <string.h>
+
 #define ALIGN 16u
 
 static uint32_t larger(uint32_t a, uint32_t b)
@@ -143,7 +145,16 @@ fedl_status fedli_party_restore(fedli_party *party, const fedli_party_setup *set
         return FEDL_ERR_SIZE;
     }
     const fedli_party restored = {(fedli_party_state *)block, setup, epoch, cache, cache_count};
-    if (!layout_is_for(restored.state, setup->plan) || !is_whole(&restored)) {
+    if (!layout_is_for(restored.state, setup->plan) || !fedli_party_flags_good(restored.state) ||
+        !is_whole(&restored) || !fedli_party_is_possible(&restored)) {
+        return FEDL_ERR_CORRUPT;
+    }
+    fedl_cert own;
+    const fedl_status status = fedli_party_own_certificate(setup, &own);
+    if (status != FEDL_OK) {
+        return status;
+    }
+    if (memcmp(own.id_public, restored.state->id_public, sizeof own.id_public) != 0) {
         return FEDL_ERR_CORRUPT;
     }
     *party = restored;

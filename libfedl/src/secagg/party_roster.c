@@ -19,7 +19,7 @@
 
 /* k is exactly the table's for the plan's γ. A site's γ is not above it (else the task was refused
  * before), which is not relied on here. */
-static bool parameters_are_good(const fedli_party *party, uint32_t n, uint32_t k, uint32_t t)
+bool fedli_party_parameters_good(const fedli_party *party, uint32_t n, uint32_t k, uint32_t t)
 {
     const fedl_secagg_config *plan = &party->setup->plan->secagg;
     const uint32_t site_gamma = party->setup->policy->gamma_permille;
@@ -67,7 +67,7 @@ void fedli_party_roster_head(fedli_party *party)
         fedli_party_refuse(party, FEDL_REFUSAL_COHORT_LARGE);
     } else if (n < fedli_party_cohort_min(party, n)) {
         fedli_party_refuse(party, FEDL_REFUSAL_COHORT_SMALL);
-    } else if (!parameters_are_good(party, n, k, t)) {
+    } else if (!fedli_party_parameters_good(party, n, k, t)) {
         fedli_party_refuse(party, FEDL_REFUSAL_PARAMETERS);
     } else {
         s->n = n;

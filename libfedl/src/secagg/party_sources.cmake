@@ -3,6 +3,7 @@
 list(APPEND FEDL_CLIENT_SOURCES
   secagg/party.c
   secagg/party_certs.c
+  secagg/party_check.c
   secagg/party_confirm.c
   secagg/party_epoch.c
   secagg/party_forward.c

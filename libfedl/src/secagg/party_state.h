@@ -25,6 +25,7 @@
 #define FEDL_SECAGG_PARTY_STATE_H
 
 #include "secagg/party.h"
+#include "secure/cert.h"
 
 #define FEDLI_PARTY_MAGIC    0x31797470u /* "pty1" */
 #define FEDLI_PARTY_NOWHERE  UINT32_MAX  /* own position: not found yet */
@@ -184,6 +185,18 @@ void fedli_party_enter(fedli_party *party, fedli_party_phase phase);
 void fedli_party_refuse(fedli_party *party, fedl_refusal reason);
 /** Fewest devices that this device takes part with in a cohort of n. */
 uint32_t fedli_party_cohort_min(const fedli_party *party, uint32_t n);
+
+/** Are these the numbers that a cohort of n should have, for the plan and for this site? */
+bool fedli_party_parameters_good(const fedli_party *party, uint32_t n, uint32_t k, uint32_t t);
+/** The setup's own certificate. Errors: ERR_AUTH (not this device's, or not by this CA). */
+FEDL_NODISCARD fedl_status fedli_party_own_certificate(const fedli_party_setup *setup,
+                                                       fedl_cert *own);
+
+/* party_check.c */
+/** Every bool holds 0 or 1: before any of them is read as one. */
+bool fedli_party_flags_good(const fedli_party_state *state);
+/** Could this code have left this state behind? Its layout and flags are good. */
+bool fedli_party_is_possible(const fedli_party *party);
 
 /* One record each of the item under way, in state->gather (bitmaps: where they belong). What is
  * wrong ends in fedli_party_refuse(). */
