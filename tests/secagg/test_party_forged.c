@@ -125,7 +125,7 @@ static bool is_as_good(const fedli_party_state *s, uint64_t to)
 }
 
 /* Values that are a matter of what the server said, not of range. */
-static bool is_free(const fedli_party_state *s, const number *which, uint64_t value)
+static bool is_free(const world *w, const fedli_party_state *s, const number *which, uint64_t value)
 {
     const bool ends = s->phase == FEDLI_PHASE_COMPLAINT || s->phase == FEDLI_PHASE_REFUSED;
     const char *name = which->name;
@@ -149,7 +149,14 @@ static bool is_free(const fedli_party_state *s, const number *which, uint64_t va
         return (s->phase == FEDLI_PHASE_ROSTER || ends) && value >= s->t && value <= s->k;
     }
     if (strcmp(name, "confirmed") == 0) {
-        return s->phase >= FEDLI_PHASE_CONFIRM && value <= s->k;
+        const uint64_t most = s->phase == FEDLI_PHASE_CONFIRMS && s->head_taken
+                                  ? (s->item_offset - fedli_bitmap_bytes(s->k)) / 16u
+                                  : s->u3_peers;
+        return s->phase == FEDLI_PHASE_REFUSED
+                   ? value <= s->k
+                   : s->phase >= FEDLI_PHASE_CONFIRM && s->phase <= FEDLI_PHASE_DONE &&
+                         w->plan.secagg.trust == FEDL_TRUST_ACTIVE && value <= most &&
+                         (!s->judged || value >= s->t);
     }
     if (strcmp(name, "u2_peers") == 0 || strcmp(name, "u3_peers") == 0) {
         return ends && value <= s->k;
@@ -174,11 +181,23 @@ static void numbers_are_checked(const world *w, uint32_t position)
         for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
             const uint64_t mask = which->bytes == 8 ? UINT64_MAX : UINT32_MAX;
             const uint64_t value = values[v] & mask;
-            if (value != now && !is_free(s, which, value)) {
+            if (value != now && !is_free(w, s, which, value)) {
                 memcpy(bad + which->offset, &value, which->bytes);
                 expect_refused(w, position, which->name, value);
             }
         }
+    }
+}
+
+/* Two fields that lie to the same amount: a record that is larger than its place. */
+static void records_have_their_size(const world *w, uint32_t position)
+{
+    const fedli_party_state *s = w->devices[position].party.state;
+    const uint32_t each = s->phase == FEDLI_PHASE_CERTS ? 312u : 89u;
+    if ((s->phase == FEDLI_PHASE_ROSTER || s->phase == FEDLI_PHASE_CERTS) && s->index > 1) {
+        bad_state()->index -= 1u;
+        bad_state()->gathered += each;
+        expect_refused(w, position, "gathered and index", s->index);
     }
 }
 
@@ -301,13 +320,12 @@ static void forge(world *w, uint32_t position)
     assert_int_equal(restore(w, position), FEDL_OK);
     phases_seen |= 1u << (uint32_t)w->devices[position].party.state->phase;
     numbers_are_checked(w, position);
+    records_have_their_size(w, position);
     flags_are_checked(w, position);
     hashes_are_checked(w, position);
     peers_are_checked(w, position);
     sets_are_checked(w, position);
 }
-
-/* ---- attempts ---- */
 
 static void run(uint32_t n, fedl_server_trust trust, uint32_t part_bytes, bool again)
 {

@@ -9,6 +9,17 @@
 
 #include <string.h>
 
+bool fedli_client_task_fits(const fedli_client_task *task)
+{
+    const fedl_manifest *manifest = &task->manifest;
+    const fedl_model_spec *spec = &task->plan.model;
+    const bool in_order =
+        !task->to_train || (task->task_id == manifest->task_id && task->round > manifest->round);
+    return in_order && manifest->task_id >= 1 &&
+           manifest->container_bytes == fedl_container_size(spec) &&
+           manifest->parameter_count == fedl_model_parameter_count(spec);
+}
+
 void fedli_client_fill_fetch(const fedli_client_state *c, fedl_message_fetch *fetch)
 {
     fetch->task_id = c->task.manifest.task_id;

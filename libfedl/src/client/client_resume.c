@@ -87,6 +87,73 @@ fedl_status fedli_saved_read(fedli_saved *saved, const fedl_crypto *crypto,
 
 /* ---- checking ---- */
 
+static bool has(const fedli_saved *s, uint32_t flag)
+{
+    return (s->flags & flag) != 0;
+}
+
+/* Numbers and flags that contradict each other, or the marks of the task. */
+static bool is_possible(const fedli_saved *s)
+{
+    const fedl_client_accepted *marks = &s->progress;
+    const bool closed = has(s, FEDLI_SAVED_CLOSED);
+    const bool opened = marks->round_opened == s->round && marks->attempt_opened == s->attempt;
+    if (s->task_id == 0 || s->round == 0 || s->attempt == 0 ||
+        s->attempt > FEDL_SECAGG_ATTEMPTS_MAX || marks->attempt_opened > FEDL_SECAGG_ATTEMPTS_MAX) {
+        return false;
+    }
+    if (has(s, FEDLI_SAVED_REPORTED) == has(s, FEDLI_SAVED_UPDATE) ||
+        (has(s, FEDLI_SAVED_REPORTED) && (!has(s, FEDLI_SAVED_SENT) || !opened)) ||
+        (closed && !has(s, FEDLI_SAVED_REPORTED)) || (has(s, FEDLI_SAVED_ANNOUNCED) && !closed)) {
+        return false;
+    }
+    if (s->late_round != 0 &&
+        (s->late_round != s->round || !closed || has(s, FEDLI_SAVED_ANNOUNCED))) {
+        return false;
+    }
+    return (closed ? marks->round_closed == s->round : marks->round_closed < s->round) &&
+           s->eval.correct_count <= s->eval.row_count &&
+           (!has(s, FEDLI_SAVED_UPDATE) || s->update_rows > 0);
+}
+
+/* Is the party as far as the flags and the marks say? */
+static bool party_fits(const fedli_party *party, const fedli_saved *s)
+{
+    const fedli_party_want want = fedli_party_next(party);
+    const bool opened =
+        s->progress.round_opened == s->round && s->progress.attempt_opened == s->attempt;
+    if (want == FEDLI_PARTY_DONE) {
+        return has(s, FEDLI_SAVED_CLOSED);
+    }
+    if (want == FEDLI_PARTY_UPLOAD) {
+        return opened && !has(s, FEDLI_SAVED_REPORTED);
+    }
+    if (want != FEDLI_PARTY_PUT && want != FEDLI_PARTY_GET) {
+        return false; /* never put away there */
+    }
+    switch (fedli_party_item(party)) {
+    case FEDL_ITEM_HELPER:
+    case FEDL_ITEM_READY:
+    case FEDL_ITEM_ROSTER:
+    case FEDL_ITEM_CERTS:
+        return !opened && !has(s, FEDLI_SAVED_REPORTED) &&
+               (s->round > s->progress.round_opened ||
+                (s->round == s->progress.round_opened && s->attempt > s->progress.attempt_opened));
+    case FEDL_ITEM_SEED:
+    case FEDL_ITEM_SHARES:
+    case FEDL_ITEM_FORWARD:
+    case FEDL_ITEM_COMPLAINT:
+        return opened && !has(s, FEDLI_SAVED_REPORTED);
+    case FEDL_ITEM_SURVIVORS:
+        return has(s, FEDLI_SAVED_REPORTED) && !has(s, FEDLI_SAVED_CLOSED);
+    case FEDL_ITEM_CONFIRM:
+    case FEDL_ITEM_CONFIRMS:
+    case FEDL_ITEM_UNMASK:
+        return has(s, FEDLI_SAVED_CLOSED);
+    }
+    return false;
+}
+
 static bool is_present(const fedl_client_progress *progress, const fedl_client_accepted *saved)
 {
     for (uint32_t i = 0; i < progress->count; i++) {
@@ -125,6 +192,9 @@ static fedl_status take_task(fedli_client_state *c, const fedli_saved *s)
     }
     fedl_digest(c->crypto, digest, s->plan.data, s->plan.size);
     if (memcmp(digest, task.manifest.plan_digest, sizeof digest) != 0 ||
+        memcmp(task.manifest.fleet_id, c->cfg.identity.fleet_id, 16) != 0 ||
+        s->plan.size > FEDL_PLAN_BYTES_MAX || !fedli_client_task_fits(&task) ||
+        !fedli_progress_holds(&c->cfg.progress, &task.manifest) ||
         task.plan.aggregation == FEDL_AGGREGATION_PLAIN || !c->cfg.identity.has_cert) {
         return FEDL_ERR_CORRUPT;
     }
@@ -139,6 +209,7 @@ static fedl_status take_epoch(fedli_client_state *c, const fedli_saved *s)
 {
     const fedl_identity *identity = &c->cfg.identity;
     fedli_epoch_key *epoch = &c->group.epoch;
+    uint8_t epoch_public[32];
     fedl_cert own;
     if (c->task.plan.aggregation == FEDL_AGGREGATION_HELPER) {
         return FEDL_OK; /* no pairs, no key */
@@ -151,7 +222,15 @@ static fedl_status take_epoch(fedli_client_state *c, const fedli_saved *s)
     }
     memcpy(epoch->cert_bytes, s->epoch_cert.data, sizeof epoch->cert_bytes);
     memcpy(epoch->secret, s->epoch_secret.data, sizeof epoch->secret);
-    return status;
+    if (status != FEDL_OK) {
+        return FEDL_ERR_CORRUPT;
+    }
+    c->crypto->x25519_public(epoch_public, epoch->secret);
+    return memcmp(epoch->cert.fleet_id, identity->fleet_id, 16) == 0 &&
+                   fedli_epoch_key_good(epoch, identity->device_id, s->task_id, s->round) &&
+                   memcmp(epoch_public, epoch->cert.epoch_public, sizeof epoch_public) == 0
+               ? FEDL_OK
+               : FEDL_ERR_CORRUPT;
 }
 
 fedl_status fedl_client_restore(fedl_client *client, const fedl_client_config *cfg, void *block,
@@ -174,6 +253,9 @@ fedl_status fedl_client_restore(fedl_client *client, const fedl_client_config *c
     }
     if (status == FEDL_OK && !is_present(&cfg->progress, &s.progress)) {
         status = FEDL_ERR_REPLAY;
+    }
+    if (status == FEDL_OK && !is_possible(&s)) {
+        status = FEDL_ERR_CORRUPT;
     }
     if (status == FEDL_OK) {
         status = take_task(c, &s);
@@ -256,6 +338,9 @@ void fedli_client_resume_memory(fedli_client_state *c)
     }
     if (status == FEDL_OK) {
         status = fedli_client_group_resume(c, s.party);
+    }
+    if (status == FEDL_OK && !party_fits(&c->group.party, &s)) {
+        status = FEDL_ERR_CORRUPT;
     }
     if (status != FEDL_OK) {
         fedli_client_task_drop(c);

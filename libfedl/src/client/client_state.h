@@ -294,6 +294,8 @@ bool fedli_policy_good(const fedl_site_policy *policy);
 fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan *plan);
 
 /* ---- client_fetch.c ---- */
+/** Do plan, manifest and, with to_train, task and round belong together? */
+bool fedli_client_task_fits(const fedli_client_task *task);
 void fedli_client_fill_fetch(const fedli_client_state *c, fedl_message_fetch *fetch);
 void fedli_client_on_chunk(fedli_client_state *c, const fedl_message_chunk *chunk);
 

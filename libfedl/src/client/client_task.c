@@ -131,13 +131,7 @@ static fedl_status check_offer(const fedli_client_state *c, fedli_client_task *o
     if (status != FEDL_OK) {
         return status;
     }
-    const fedl_model_spec *spec = &out->plan.model;
-    const bool fits = out->manifest.task_id >= 1 &&
-                      out->manifest.container_bytes == fedl_container_size(spec) &&
-                      out->manifest.parameter_count == fedl_model_parameter_count(spec);
-    const bool in_order = !out->to_train || (out->task_id == out->manifest.task_id &&
-                                             out->round > out->manifest.round);
-    if (!fits || !in_order) {
+    if (!fedli_client_task_fits(out)) {
         return FEDL_ERR_MISMATCH;
     }
     memcpy(out->manifest_bytes, offer->manifest.data, FEDLI_MANIFEST_BYTES);
