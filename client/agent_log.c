@@ -147,6 +147,14 @@ static void print_json(const agent_log *log, const fedl_client_action *a)
         if (a->refusal != FEDL_REFUSAL_NONE) {
             (void)fputs(",\"refusal\":", out);
             agent_json_string(out, fedl_refusal_text(a->refusal));
+            (void)fputs(",\"rule\":", out);
+            agent_json_string(out, fedl_refusal_name(a->refusal));
+            (void)fputs(",\"remedy\":", out);
+            agent_json_string(out, fedl_refusal_remedy(a->refusal));
+        }
+        if (a->asked != 0 || a->allowed != 0) {
+            (void)fprintf(out, ",\"asked\":%llu,\"allowed\":%llu", (unsigned long long)a->asked,
+                          (unsigned long long)a->allowed);
         }
         if (a->accused != 0) {
             (void)fprintf(out, ",\"accused\":%u", a->accused);
@@ -185,17 +193,61 @@ static void print_json(const agent_log *log, const fedl_client_action *a)
     }
 }
 
+/* How a rule's two numbers read; both are divided by what 1 is counted in. */
+typedef struct number_form {
+    fedl_refusal refusal;
+    double unit;
+    int decimals;
+    const char *before;
+    const char *between;
+    const char *sign;
+} number_form;
+
+static const number_form number_forms[] = {
+    {FEDL_REFUSAL_POLICY_COHORT, 1, 0, "the task says ", ", this device at least ", ""},
+    {FEDL_REFUSAL_POLICY_GAMMA, 10, 1, "the task says ", ", this device at least ", "%"},
+    {FEDL_REFUSAL_POLICY_EPOCHS, 1, 0, "the task says ", ", this device at most ", ""},
+    {FEDL_REFUSAL_POLICY_WEIGHT, 1, 0, "the task says ", ", this device at most ", ""},
+    {FEDL_REFUSAL_POLICY_CLIP, 65536, 4, "the task says ", ", this device at most ", ""},
+    {FEDL_REFUSAL_BUDGET, (double)FEDL_RHO_ONE, 6, "rho ", " is asked for, left are ", ""},
+    {FEDL_REFUSAL_ROUND_REUSED, 1, 0, "round ", ", answered are those up to ", ""},
+    {FEDL_REFUSAL_ROUND_CLOSED, 1, 0, "round ", ", answered are those up to ", ""},
+    {FEDL_REFUSAL_ATTEMPTS, 1, 0, "attempt ", ", at most ", ""},
+    {FEDL_REFUSAL_COHORT_SMALL, 1, 0, "", " devices, at least ", ""},
+    {FEDL_REFUSAL_COHORT_LARGE, 1, 0, "", " devices, at most ", ""},
+    {FEDL_REFUSAL_FORWARD_SMALL, 1, 0, "", " devices, at least ", ""},
+    {FEDL_REFUSAL_FORWARD_NEIGHBOURS, 1, 0, "", ", at least ", ""},
+    {FEDL_REFUSAL_SURVIVORS_SMALL, 1, 0, "", " devices, at least ", ""},
+    {FEDL_REFUSAL_SURVIVORS_NEIGHBOURS, 1, 0, "", ", at least ", ""},
+    {FEDL_REFUSAL_CONFIRM_FEW, 1, 0, "", ", at least ", ""},
+};
+
+static void print_numbers(FILE *out, const fedl_client_action *a)
+{
+    for (size_t i = 0; i < sizeof number_forms / sizeof number_forms[0]; i++) {
+        const number_form *f = &number_forms[i];
+        if (f->refusal == a->refusal && (a->asked != 0 || a->allowed != 0)) {
+            (void)fprintf(out, " (%s%.*f%s%s%.*f%s)", f->before, f->decimals,
+                          (double)a->asked / f->unit, f->sign, f->between, f->decimals,
+                          (double)a->allowed / f->unit, f->sign);
+        }
+    }
+}
+
 static void print_refused(FILE *out, const fedl_client_action *a)
 {
-    (void)fprintf(out, "task %u, round %u: not done: %s%s", a->task_id, a->round,
+    (void)fprintf(out, "task %u, round %u: not done: %s", a->task_id, a->round,
                   a->refusal != FEDL_REFUSAL_NONE ? fedl_refusal_text(a->refusal)
-                                                  : fedl_status_text(a->status),
-                  a->refusal == FEDL_REFUSAL_PLAIN ? " (--allow-plain would take it)" : "");
+                                                  : fedl_status_text(a->status));
+    print_numbers(out, a);
     if (a->accused != 0) {
         (void)fprintf(out, " (device %u)", a->accused);
     }
     if (a->text != NULL) {
         (void)fprintf(out, ": %s", a->text);
+    }
+    if (a->refusal != FEDL_REFUSAL_NONE) {
+        (void)fprintf(out, "; to do: %s", fedl_refusal_remedy(a->refusal));
     }
     (void)fprintf(out, "; asking again in %.1f s", (double)a->a / 1000.0);
 }

@@ -13,6 +13,7 @@
  */
 #include "host/host_state.h"
 #include "posix/host_clock.h"
+#include "wire/message.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,8 +69,14 @@ static void report_device(fedl_host *host, const fedl_action *action, const char
                  device_name(host, action->device_id), what);
 }
 
-static void report_stranger(fedl_host *host, const fedl_action *action, const char *event,
-                            uint64_t code, const char *why)
+/* Too late for a step that t others have ended is what slow devices are. */
+static fedl_log_level reject_level(uint64_t code)
+{
+    return code == FEDL_REJECT_STALE ? FEDL_LEVEL_DEBUG : FEDL_LEVEL_WARN;
+}
+
+static void report_stranger(fedl_host *host, const fedl_action *action, fedl_log_level level,
+                            const char *event, uint64_t code, const char *why)
 {
     fedl_log_line line;
     uint64_t second = fedl_host_utc_s();
@@ -83,7 +90,7 @@ static void report_stranger(fedl_host *host, const fedl_action *action, const ch
         return;
     }
     quota->count++;
-    fedl_log_begin(&line, &host->log, FEDL_LEVEL_WARN, event);
+    fedl_log_begin(&line, &host->log, level, event);
     fedl_log_u64(&line, "device", action->device_id);
     fedl_log_u64(&line, "code", code);
     fedl_log_str(&line, "why", why);
@@ -310,11 +317,11 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
         break;
     }
     case FEDL_LOG_REFUSED:
-        report_stranger(host, action, "refused", (uint64_t)(-(int64_t)action->status),
-                        fedl_status_text(action->status));
+        report_stranger(host, action, FEDL_LEVEL_WARN, "refused",
+                        (uint64_t)(-(int64_t)action->status), fedl_status_text(action->status));
         break;
     case FEDL_LOG_REJECTED:
-        report_stranger(host, action, "rejected", action->a,
+        report_stranger(host, action, reject_level(action->a), "rejected", action->a,
                         action->text != NULL ? action->text : "see the code");
         break;
     case FEDL_LOG_ROUND_OPENED:

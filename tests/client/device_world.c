@@ -87,6 +87,8 @@ static void say_log(world *w, const fedl_client_action *a)
         assert_int_equal(a->status == FEDL_ERR_POLICY, a->refusal != FEDL_REFUSAL_NONE);
         w->refusal = a->refusal;
         w->accused = a->accused;
+        w->asked = a->asked;
+        w->allowed = a->allowed;
     }
 }
 

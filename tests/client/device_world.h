@@ -87,6 +87,8 @@ struct world {
     bool silent_hello;
     fedl_refusal refusal; /* of the last task refused */
     uint32_t accused;
+    uint64_t asked; /* its numbers */
+    uint64_t allowed;
     bool done;
     fedl_status done_status;
     uint32_t train_count;

@@ -152,6 +152,7 @@ static void a_device_that_is_late_is_done_all_the_same(void **state)
     assert_true(world_said(w, "GET SURVIVORS"));
     assert_false(world_said(w, "PUT UNMASK"));
     assert_false(world_said(w, "refused"));
+    assert_false(world_said(w, "rejected"));     /* that others were quicker is no news */
     assert_false(world_said(w, "log uploaded")); /* perhaps the attempt has failed */
     world_expect_sum(w);
     world_next_round(w);
@@ -314,6 +315,8 @@ static void nobody_else_gives_them_again(void **state)
     world_forget(w);
     world_run(w, 200);
     assert_int_equal(w->refusal, FEDL_REFUSAL_ROUND_CLOSED);
+    assert_int_equal(w->asked, 1);
+    assert_int_equal(w->allowed, 1);
     assert_false(world_said(w, "PUT"));
     w->refusal = FEDL_REFUSAL_NONE;
     world_next_attempt(w);

@@ -98,18 +98,20 @@ static void every_demand_has_its_refusal(void **state)
     const struct {
         void (*change)(world *w);
         fedl_refusal refusal;
+        uint64_t asked;
+        uint64_t allowed;
     } cases[] = {
-        {plain, FEDL_REFUSAL_PLAIN},
-        {plain_is_not_active, FEDL_REFUSAL_TRUST},
-        {curious, FEDL_REFUSAL_TRUST},
-        {small_cohort, FEDL_REFUSAL_POLICY_COHORT},
-        {small_gamma, FEDL_REFUSAL_POLICY_GAMMA},
-        {many_epochs, FEDL_REFUSAL_POLICY_EPOCHS},
-        {heavy, FEDL_REFUSAL_POLICY_WEIGHT},
-        {long_clip, FEDL_REFUSAL_POLICY_CLIP},
-        {no_noise, FEDL_REFUSAL_POLICY_PRIVACY},
-        {central_noise_is_not_enough, FEDL_REFUSAL_POLICY_PRIVACY},
-        {no_budget, FEDL_REFUSAL_BUDGET},
+        {plain, FEDL_REFUSAL_PLAIN, 0, 0},
+        {plain_is_not_active, FEDL_REFUSAL_TRUST, 0, 0},
+        {curious, FEDL_REFUSAL_TRUST, 0, 0},
+        {small_cohort, FEDL_REFUSAL_POLICY_COHORT, 4, 5},
+        {small_gamma, FEDL_REFUSAL_POLICY_GAMMA, 99, 100},
+        {many_epochs, FEDL_REFUSAL_POLICY_EPOCHS, 2, 1},
+        {heavy, FEDL_REFUSAL_POLICY_WEIGHT, 9, 8},
+        {long_clip, FEDL_REFUSAL_POLICY_CLIP, 65536, 65535},
+        {no_noise, FEDL_REFUSAL_POLICY_PRIVACY, 0, 0},
+        {central_noise_is_not_enough, FEDL_REFUSAL_POLICY_PRIVACY, 0, 0},
+        {no_budget, FEDL_REFUSAL_BUDGET, FEDL_RHO_ONE, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char expected[100];
@@ -125,7 +127,8 @@ static void every_demand_has_its_refusal(void **state)
                        "log task refused status %d a ",
                        (int)FEDL_ERR_POLICY);
         if (strncmp(w->transcript, expected, strlen(expected)) != 0 ||
-            w->refusal != cases[i].refusal) {
+            w->refusal != cases[i].refusal || w->asked != cases[i].asked ||
+            w->allowed != cases[i].allowed) {
             print_error("case %zu: refusal %d after\n%s", i, (int)w->refusal, w->transcript);
             fail();
         }

@@ -209,6 +209,14 @@ fedl_refusal world_refusal(const world *w, uint32_t position)
     return fedli_party_refusal(&w->devices[position].party);
 }
 
+void world_expect_numbers(const world *w, uint32_t position, uint32_t asked, uint32_t allowed)
+{
+    uint32_t numbers[2];
+    fedli_party_numbers(&w->devices[position].party, &numbers[0], &numbers[1]);
+    assert_int_equal(numbers[0], asked);
+    assert_int_equal(numbers[1], allowed);
+}
+
 void world_expect_refused(const world *w, uint32_t position, fedl_refusal reason)
 {
     const fedli_party *party = &w->devices[position].party;

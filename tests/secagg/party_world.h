@@ -91,6 +91,8 @@ void world_to_end(world *w);
 /** The toy's sum is that of U3's updates, to the bit. */
 void world_expect_sum(const world *w);
 void world_expect_refused(const world *w, uint32_t position, fedl_refusal reason);
+/** And its rule compared these two. */
+void world_expect_numbers(const world *w, uint32_t position, uint32_t asked, uint32_t allowed);
 fedl_refusal world_refusal(const world *w, uint32_t position);
 /** No byte of what a refused or finished device holds is a secret any more. */
 void world_expect_wiped(const world *w, uint32_t position);

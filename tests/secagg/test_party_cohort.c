@@ -63,6 +63,7 @@ static void a_tiny_cohort_is_refused(void **state)
     world_pump_all(&w);
     for (uint32_t i = 0; i < w.count; i++) {
         world_expect_refused(&w, i, FEDL_REFUSAL_COHORT_SMALL);
+        world_expect_numbers(&w, i, 4, 5);
     }
     world_deinit(&w);
 }
@@ -78,6 +79,7 @@ static void a_huge_cohort_is_refused(void **state)
     world_to_roster(&w);
     world_pump(&w, 0);
     world_expect_refused(&w, 0, FEDL_REFUSAL_COHORT_LARGE);
+    world_expect_numbers(&w, 0, ATTACK_DEVICES, 4);
     world_deinit(&w);
 }
 

@@ -81,11 +81,11 @@ typedef struct number {
     }
 
 static const number numbers[] = {
-    NUMBER(phase),     NUMBER(refusal),    NUMBER(accused),     NUMBER(n),
-    NUMBER(k),         NUMBER(t),          NUMBER(position),    NUMBER(u2_peers),
-    NUMBER(u3_peers),  NUMBER(item_bytes), NUMBER(item_offset), NUMBER(index),
-    NUMBER(peer_next), NUMBER(last_id),    NUMBER(confirmed),   NUMBER(gathered),
-    NUMBER(n_max),     NUMBER(k_max),      NUMBER(magic),       NUMBER(state_bytes)};
+    NUMBER(phase),    NUMBER(refusal),    NUMBER(accused),     NUMBER(asked),    NUMBER(allowed),
+    NUMBER(n),        NUMBER(k),          NUMBER(t),           NUMBER(position), NUMBER(u2_peers),
+    NUMBER(u3_peers), NUMBER(item_bytes), NUMBER(item_offset), NUMBER(index),    NUMBER(peer_next),
+    NUMBER(last_id),  NUMBER(confirmed),  NUMBER(gathered),    NUMBER(n_max),    NUMBER(k_max),
+    NUMBER(magic),    NUMBER(state_bytes)};
 
 /* Other phases in which the same bytes would be as right: nothing is asked for or given again
  * there that was not before. */
@@ -135,7 +135,7 @@ static bool is_free(const world *w, const fedli_party_state *s, const number *wh
     if (strcmp(name, "refusal") == 0) {
         return s->phase == FEDLI_PHASE_REFUSED && value >= 1 && value <= FEDL_REFUSAL_POLICY_HELPER;
     }
-    if (strcmp(name, "accused") == 0) {
+    if (name[0] == 'a') {
         return s->phase == FEDLI_PHASE_REFUSED;
     }
     if (strcmp(name, "last_id") == 0) {

@@ -274,6 +274,7 @@ static void too_few_for_the_site(void **state)
         world_to_end(&w);
         world_expect_refused(&w, 0,
                              late == 0 ? FEDL_REFUSAL_FORWARD_SMALL : FEDL_REFUSAL_SURVIVORS_SMALL);
+        world_expect_numbers(&w, 0, 8, 9);
         world_expect_sum(&w);
         world_deinit(&w);
     }

@@ -209,8 +209,11 @@ typedef struct fedl_client_action {
     fedl_status status;                /* LOG, DONE */
     fedl_refusal refusal;              /* LOG TASK_REFUSED: which rule said no, or NONE */
     uint32_t accused;                  /* LOG TASK_REFUSED: device that broke it, or 0 */
-    uint64_t a;                        /* LOG */
-    uint64_t b;                        /* LOG */
+    uint64_t asked;   /* LOG TASK_REFUSED: what the task asks for, or the cohort has, and … */
+    uint64_t allowed; /* … what this device allows or needs, in the unit of the policy's field;
+                         both 0: the rule compares no numbers */
+    uint64_t a;       /* LOG */
+    uint64_t b;       /* LOG */
     const char *text; /* LOG REJECTED: the server's text, printable; TASK_REFUSED: advice;
                          or NULL */
 } fedl_client_action;

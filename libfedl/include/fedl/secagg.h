@@ -81,58 +81,108 @@ typedef struct fedl_site_policy {
 /** masked, min_cohort 5, γ 100 ‰, 100 epochs, w_max 8, any clip, any ρ. */
 void fedl_site_policy_default(fedl_site_policy *policy);
 
-/* X(NAME, value, text): why a device did not go on; values never change once released. */
+/*
+ * X(NAME, value, text, remedy): why a device did not go on, and what people do about it; values
+ * never change once released. docs/client.md has the same table.
+ */
 #define FEDL_REFUSAL_MAP(X)                                                                        \
-    X(PLAIN, 1, "the task is plain, this site asks for masking")                                   \
-    X(TRUST, 2, "this site asks for trust = active")                                               \
-    X(POLICY_COHORT, 3, "the plan's min_cohort is below this site's")                              \
-    X(POLICY_GAMMA, 4, "the plan reckons with fewer colluding devices than this site")             \
-    X(POLICY_EPOCHS, 5, "more local epochs than this site allows")                                 \
-    X(POLICY_WEIGHT, 6, "w_max is above this site's")                                              \
-    X(POLICY_CLIP, 7, "the clip norm is above this site's")                                        \
-    X(POLICY_PRIVACY, 8, "this site asks for differential privacy")                                \
-    X(BUDGET, 9, "the privacy budget is spent")                                                    \
-    X(ROUND_REUSED, 10, "this round and attempt was answered before")                              \
-    X(ATTEMPTS, 11, "too many attempts of one round")                                              \
-    X(ROUND_CLOSED, 12, "shares of this round were given away already")                            \
-    X(ROSTER_FORM, 13, "the roster is malformed, or its ids do not rise")                          \
-    X(ROSTER_SELF, 14, "this device is missing in the roster, or stands there twice")              \
-    X(ROSTER_NONCE, 15, "the roster has another nonce or key for this device")                     \
-    X(ROSTER_KEYS, 16, "two devices in the roster have the same key")                              \
-    X(ROSTER_CHANGED, 17, "the roster changed while it was read")                                  \
-    X(COHORT_SMALL, 18, "fewer devices than this site asks for")                                   \
-    X(PARAMETERS, 19, "k or t is weaker than the table asks for")                                  \
-    X(CERTIFICATE, 20, "a neighbour's certificate is not good")                                    \
-    X(EPOCH_KEY, 21, "a neighbour's epoch key is not certified for this round")                    \
-    X(WEAK_KEY, 22, "a neighbour's key is of low order")                                           \
-    X(SHARE, 23, "a neighbour's share does not open")                                              \
-    X(FORWARD_FORM, 24, "the first set of survivors is malformed")                                 \
-    X(FORWARD_SELF, 25, "this device is not in the first set of survivors")                        \
-    X(FORWARD_SMALL, 26, "the first set of survivors is too small")                                \
-    X(FORWARD_NEIGHBOURS, 27, "too few neighbours are in the first set of survivors")              \
-    X(FORWARD_CHANGED, 28, "the first set of survivors changed while it was read")                 \
-    X(SURVIVORS_FORM, 29, "the last set of survivors is malformed")                                \
-    X(SURVIVORS_SELF, 30, "this device is not in the last set of survivors")                       \
-    X(SURVIVORS_SMALL, 31, "the last set of survivors is too small")                               \
-    X(SURVIVORS_NEIGHBOURS, 32, "too few neighbours are in the last set of survivors")             \
-    X(SURVIVORS_FORGED, 33, "the last set of survivors is not within the first")                   \
-    X(SURVIVORS_CHANGED, 34, "the last set of survivors changed while it was read")                \
-    X(CONFIRM_FORM, 35, "the confirmations are malformed")                                         \
-    X(CONFIRM_FEW, 36, "too few neighbours confirm the same sets of survivors")                    \
-    X(STATE_LOST, 37, "the state of this attempt is lost")                                         \
-    X(HELPER, 38, "the helper's certificate is not good")                                          \
-    X(COHORT_LARGE, 39, "more devices than the plan's ring has room for")                          \
-    X(POLICY_HELPER, 40, "the task trusts a helper, this site asks for masks among devices")
+    X(PLAIN, 1, "the task is plain, this site asks for masking",                                   \
+      "set aggregation mode = masked in the plan, or join this device with --allow-plain")         \
+    X(TRUST, 2, "this site asks for trust = active",                                               \
+      "set trust = active in the plan, or require_active = no in the policy")                      \
+    X(POLICY_COHORT, 3, "the plan's min_cohort is below this site's",                              \
+      "raise min_cohort in the plan, or lower min_cohort in the policy")                           \
+    X(POLICY_GAMMA, 4, "the plan reckons with fewer colluding devices than this site",             \
+      "raise gamma in the plan, or lower gamma in the policy")                                     \
+    X(POLICY_EPOCHS, 5, "more local epochs than this site allows",                                 \
+      "lower epochs in the plan, or raise epochs_max in the policy")                               \
+    X(POLICY_WEIGHT, 6, "w_max is above this site's",                                              \
+      "lower w_max in the plan, or raise w_max in the policy")                                     \
+    X(POLICY_CLIP, 7, "the clip norm is above this site's",                                        \
+      "lower clip in the plan, or raise clip_max in the policy")                                   \
+    X(POLICY_PRIVACY, 8, "this site asks for differential privacy",                                \
+      "set privacy mode = distributed in the plan, or require_privacy = no in the policy")         \
+    X(BUDGET, 9, "the privacy budget is spent",                                                    \
+      "nothing: spent privacy does not come back; only a new task has a budget again")             \
+    X(ROUND_REUSED, 10, "this round and attempt was answered before",                              \
+      "nothing after a restart, the next attempt serves; if it lasts, the server went back to an " \
+      "old backup")                                                                                \
+    X(ATTEMPTS, 11, "too many attempts of one round", "set attempts = 3 or less in the plan")      \
+    X(ROUND_CLOSED, 12, "shares of this round were given away already",                            \
+      "nothing after a restart, the next round serves; if it lasts, the server went back to an "   \
+      "old backup")                                                                                \
+    X(ROSTER_FORM, 13, "the roster is malformed, or its ids do not rise",                          \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(ROSTER_SELF, 14, "this device is missing in the roster, or stands there twice",              \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(ROSTER_NONCE, 15, "the roster has another nonce or key for this device",                     \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(ROSTER_KEYS, 16, "two devices in the roster have the same key",                              \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(ROSTER_CHANGED, 17, "the roster changed while it was read",                                  \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(COHORT_SMALL, 18, "fewer devices than this site asks for",                                   \
+      "wait until more devices take part, or lower min_cohort or gamma in the policy")             \
+    X(PARAMETERS, 19, "k or t is weaker than the table asks for",                                  \
+      "update server and device; if both are new, the server is broken or lies")                   \
+    X(CERTIFICATE, 20, "a neighbour's certificate is not good",                                    \
+      "let the named device leave and join again; without a name, this one")                       \
+    X(EPOCH_KEY, 21, "a neighbour's epoch key is not certified for this round",                    \
+      "restart the named device; if it lasts, revoke it")                                          \
+    X(WEAK_KEY, 22, "a neighbour's key is of low order",                                           \
+      "revoke the named device: its key was chosen to be known")                                   \
+    X(SHARE, 23, "a neighbour's share does not open",                                              \
+      "nothing once, the next attempt leaves one of the two out; if it lasts, revoke the named "   \
+      "device")                                                                                    \
+    X(FORWARD_FORM, 24, "the first set of survivors is malformed",                                 \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(FORWARD_SELF, 25, "this device is not in the first set of survivors",                        \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(FORWARD_SMALL, 26, "the first set of survivors is too small",                                \
+      "too many devices vanished: raise step_timeout in the plan")                                 \
+    X(FORWARD_NEIGHBOURS, 27, "too few neighbours are in the first set of survivors",              \
+      "too many devices vanished: raise step_timeout or step_dropout in the plan")                 \
+    X(FORWARD_CHANGED, 28, "the first set of survivors changed while it was read",                 \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(SURVIVORS_FORM, 29, "the last set of survivors is malformed",                                \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(SURVIVORS_SELF, 30, "this device is not in the last set of survivors",                       \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(SURVIVORS_SMALL, 31, "the last set of survivors is too small",                               \
+      "too many devices vanished: raise step_timeout in the plan")                                 \
+    X(SURVIVORS_NEIGHBOURS, 32, "too few neighbours are in the last set of survivors",             \
+      "too many devices vanished: raise step_timeout or step_dropout in the plan")                 \
+    X(SURVIVORS_FORGED, 33, "the last set of survivors is not within the first",                   \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(SURVIVORS_CHANGED, 34, "the last set of survivors changed while it was read",                \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(CONFIRM_FORM, 35, "the confirmations are malformed",                                         \
+      "keep this device away until the operator has explained it: the server is broken or lies")   \
+    X(CONFIRM_FEW, 36, "too few neighbours confirm the same sets of survivors",                    \
+      "devices vanished: raise step_timeout in the plan; if it lasts, the server shows them "      \
+      "different survivors")                                                                       \
+    X(STATE_LOST, 37, "the state of this attempt is lost",                                         \
+      "make a new task: this device has forgotten which rounds of this one it answered")           \
+    X(HELPER, 38, "the helper's certificate is not good",                                          \
+      "give the server the helper's certificate of this fleet, and one that has not expired")      \
+    X(COHORT_LARGE, 39, "more devices than the plan's ring has room for",                          \
+      "update the server; if it is new, it is broken or lies")                                     \
+    X(POLICY_HELPER, 40, "the task trusts a helper, this site asks for masks among devices",       \
+      "set aggregation mode = masked in the plan, or min_aggregation = helper in the policy")
 
 typedef enum fedl_refusal {
     FEDL_REFUSAL_NONE = 0,
-#define FEDL_REFUSAL_ENUM(name, value, text) FEDL_REFUSAL_##name = (value),
+#define FEDL_REFUSAL_ENUM(name, value, text, remedy) FEDL_REFUSAL_##name = (value),
     FEDL_REFUSAL_MAP(FEDL_REFUSAL_ENUM)
 #undef FEDL_REFUSAL_ENUM
 } fedl_refusal;
 
 /** The text of the list above; "none" for NONE, "unknown" for a value that is not in it. */
 const char *fedl_refusal_text(fedl_refusal refusal);
+/** The remedy of the list above; "none" and "unknown" likewise. */
+const char *fedl_refusal_remedy(fedl_refusal refusal);
+/** The name of the list above, "POLICY_COHORT"; "NONE" and "unknown" likewise. */
+const char *fedl_refusal_name(fedl_refusal refusal);
 
 #ifdef __cplusplus
 }

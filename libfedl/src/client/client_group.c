@@ -93,34 +93,6 @@ void fedli_client_group_end(fedli_client_state *c)
 
 /* ---- privacy ---- */
 
-/* What one attempt costs, as this site reckons. Noise of the server is the server's promise: it
- * takes nothing from a budget that the device guards itself. */
-static uint64_t charge_of(const fedli_client_state *c, const fedl_plan *plan)
-{
-    const fedl_site_policy *policy = &c->cfg.policy;
-    const fedl_secagg_config *s = &plan->secagg;
-    if (plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED) {
-        return 0;
-    }
-    return fedl_privacy_charge(
-        plan, s->min_cohort > policy->min_cohort ? s->min_cohort : policy->min_cohort,
-        s->gamma_permille > policy->gamma_permille ? s->gamma_permille : policy->gamma_permille);
-}
-
-static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)
-{
-    const uint64_t site = c->cfg.policy.rho_budget;
-    return plan->privacy.mode == FEDL_PRIVACY_NONE || plan->privacy.rho_budget > site
-               ? site
-               : plan->privacy.rho_budget;
-}
-
-static bool affords(const fedli_client_state *c, uint32_t task_id, const fedl_plan *plan)
-{
-    return fedli_progress_affords(&c->cfg.progress, task_id, charge_of(c, plan),
-                                  budget_of(c, plan));
-}
-
 /* The attempt's own secret makes the noise: none is used for two sums, and a part of the vector
  * that is sent again is the same. */
 static fedl_status protect(fedli_client_state *c)
@@ -147,7 +119,7 @@ static void apply(const fedli_client_state *c, fedl_client_progress *progress)
         fedli_progress_close(progress, attempt->task_id, attempt->round);
     } else {
         fedli_progress_open(progress, attempt->task_id, attempt->round, attempt->attempt,
-                            charge_of(c, c->group.setup.plan));
+                            fedli_client_charge(c, c->group.setup.plan));
     }
 }
 
@@ -161,31 +133,6 @@ static void store_progress(fedli_client_state *c, bool closing)
 }
 
 /* ---- beginning ---- */
-
-/* Is this the attempt whose party waits here, with its survivors named? */
-bool fedli_client_group_is_paused(const fedli_client_state *c, const fedli_client_task *offered)
-{
-    const fedli_attempt *a = &c->group.setup.attempt;
-    return c->group.active && c->group.closed && a->task_id == offered->task_id &&
-           a->round == offered->round && a->attempt == offered->attempt &&
-           a->version == offered->manifest.version &&
-           memcmp(a->model_digest, offered->manifest.digest, sizeof a->model_digest) == 0 &&
-           memcmp(a->plan_digest, offered->manifest.plan_digest, sizeof a->plan_digest) == 0;
-}
-
-fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_client_task *offered)
-{
-    const fedl_client_progress *progress = &c->cfg.progress;
-    if (fedli_client_group_is_paused(c, offered)) {
-        return FEDL_REFUSAL_NONE; /* the same bytes again, nothing new */
-    }
-    const fedl_refusal refusal =
-        fedli_progress_check_attempt(progress, offered->task_id, offered->round, offered->attempt);
-    if (refusal != FEDL_REFUSAL_NONE) {
-        return refusal;
-    }
-    return affords(c, offered->task_id, &offered->plan) ? FEDL_REFUSAL_NONE : FEDL_REFUSAL_BUDGET;
-}
 
 static void fill_setup(fedli_client_state *c)
 {
@@ -286,6 +233,10 @@ static void upload(fedli_client_state *c)
 static void advance(fedli_client_state *c)
 {
     fedli_client_group *g = &c->group;
+    fedl_client_action *log;
+    uint64_t left = 0;
+    uint32_t asked = 0;
+    uint32_t allowed = 0;
     c->request_ns = c->now_ns;
     switch (fedli_party_next(&g->party)) {
     case FEDLI_PARTY_PUT:
@@ -297,9 +248,11 @@ static void advance(fedli_client_state *c)
         c->work = FEDLI_WORK_GET;
         return;
     case FEDLI_PARTY_STORE_OPENED:
-        if (!affords(c, g->setup.attempt.task_id,
-                     g->setup.plan)) { /* an attempt that was resumed under a stricter policy */
-            fedli_client_task_decline(c, FEDL_REFUSAL_BUDGET, 0);
+        if (!fedli_client_affords(c, g->setup.attempt.task_id, g->setup.plan, &left)) {
+            /* An attempt that was resumed under a stricter policy. */
+            log = fedli_client_task_decline(c, FEDL_REFUSAL_BUDGET, 0);
+            log->asked = fedli_client_charge(c, g->setup.plan);
+            log->allowed = left;
             return;
         }
         if (fedli_party_cohort(&g->party) != 0) { /* with a helper nobody sees a roster */
@@ -319,8 +272,11 @@ static void advance(fedli_client_state *c)
         fedli_client_checkin_later(c, 0);
         return;
     case FEDLI_PARTY_REFUSED:
-        fedli_client_task_decline(c, fedli_party_refusal(&g->party),
-                                  fedli_party_accused(&g->party));
+        fedli_party_numbers(&g->party, &asked, &allowed);
+        log = fedli_client_task_decline(c, fedli_party_refusal(&g->party),
+                                        fedli_party_accused(&g->party));
+        log->asked = asked;
+        log->allowed = allowed;
         return;
     }
 }

@@ -30,6 +30,31 @@ bool fedli_policy_good(const fedl_site_policy *policy)
            policy->w_max >= 1 && policy->clip_q16_max >= 1;
 }
 
+void fedli_policy_numbers(const fedl_site_policy *policy, const fedl_plan *plan,
+                          fedl_refusal refusal, uint64_t *asked, uint64_t *allowed)
+{
+    const struct {
+        fedl_refusal refusal;
+        uint64_t asked;
+        uint64_t allowed;
+    } rows[] = {
+        {FEDL_REFUSAL_POLICY_COHORT, plan->secagg.min_cohort, policy->min_cohort},
+        {FEDL_REFUSAL_POLICY_GAMMA, plan->secagg.gamma_permille, policy->gamma_permille},
+        {FEDL_REFUSAL_POLICY_EPOCHS, plan->train.local_epochs, policy->epochs_max},
+        {FEDL_REFUSAL_POLICY_WEIGHT, plan->update.w_max, policy->w_max},
+        {FEDL_REFUSAL_POLICY_CLIP, plan->update.clip_q16, policy->clip_q16_max},
+        {FEDL_REFUSAL_BUDGET, plan->privacy.rho_budget, policy->rho_budget},
+    };
+    *asked = 0;
+    *allowed = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].refusal == refusal) {
+            *asked = rows[i].asked;
+            *allowed = rows[i].allowed;
+        }
+    }
+}
+
 fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan *plan)
 {
     const bool plain = plan->aggregation == FEDL_AGGREGATION_PLAIN;

@@ -248,8 +248,10 @@ void fedli_client_progress_stored(fedli_client_state *c, fedl_status status);
 void fedli_client_use_model(fedli_client_state *c);
 /** Logs why, waits and checks in again. */
 void fedli_client_task_refuse(fedli_client_state *c, fedl_status status);
-/** The same for a reason of this device's own: status ERR_POLICY; accused: device id, or 0. */
-void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint32_t accused);
+/** The same for a reason of this device's own: status ERR_POLICY; accused: device id, or 0. The
+ * line is returned, for what else there is to say. */
+fedl_client_action *fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal,
+                                              uint32_t accused);
 /** A poll that ended after less than half of its time was not waited for. */
 bool fedli_client_polled_long(const fedli_client_state *c);
 /** Makes the offer the task of the machine; plan: its encoding, perhaps in a message. */
@@ -292,6 +294,9 @@ void fedli_progress_close(fedl_client_progress *progress, uint32_t task_id, uint
 bool fedli_policy_good(const fedl_site_policy *policy);
 /** NONE, or the first demand of the site that the plan (checked) does not meet. */
 fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan *plan);
+/** The two numbers that a refusal of check() compares; 0 when it compares none. */
+void fedli_policy_numbers(const fedl_site_policy *policy, const fedl_plan *plan,
+                          fedl_refusal refusal, uint64_t *asked, uint64_t *allowed);
 
 /* ---- client_fetch.c ---- */
 /** Do plan, manifest and, with to_train, task and round belong together? */
@@ -324,9 +329,10 @@ void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *re
 bool fedli_client_is_masked(const fedli_client_state *c);
 /** Takes the party's and the pairs' part of a task's block; nothing for a plan without masks. */
 void fedli_client_group_lay_out(fedli_client_state *c, const fedl_plan *plan, fedli_arena *arena);
-/** May this device begin the attempt? Rules of progress, budget. */
-fedl_refusal fedli_client_group_check(const fedli_client_state *c,
-                                      const fedli_client_task *offered);
+/** May this device begin the attempt? Rules of progress, budget. asked, allowed: the numbers of a
+ * refusal. */
+fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_client_task *offered,
+                                      uint64_t *asked, uint64_t *allowed);
 void fedli_client_group_start(fedli_client_state *c);
 /** True when the vector of the attempt under way is with the server. */
 bool fedli_client_group_is_reported(const fedli_client_state *c);
@@ -352,6 +358,13 @@ void fedli_client_group_end(fedli_client_state *c);
 void fedli_client_group_clear(fedli_client_state *c);
 /** The same, and the block is gone. */
 void fedli_client_group_drop(fedli_client_state *c);
+
+/* ---- client_group_check.c ---- */
+/** What one attempt costs, as this site reckons; FEDL_RHO_ONE units. */
+uint64_t fedli_client_charge(const fedli_client_state *c, const fedl_plan *plan);
+/** Does the budget pay for one more attempt? left: what there is; may be NULL. */
+bool fedli_client_affords(const fedli_client_state *c, uint32_t task_id, const fedl_plan *plan,
+                          uint64_t *left);
 
 /* ---- client_resume.c ---- */
 /** First step of a restored machine; else nothing. */

@@ -52,12 +52,14 @@ void fedli_client_task_refuse(fedli_client_state *c, fedl_status status)
     fedli_client_checkin_later(c, pause_ms);
 }
 
-void fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal, uint32_t accused)
+fedl_client_action *fedli_client_task_decline(fedli_client_state *c, fedl_refusal refusal,
+                                              uint32_t accused)
 {
     fedli_client_task_refuse(c, FEDL_ERR_POLICY);
     fedl_client_action *log = &c->actions->items[c->actions->count - 1u];
     log->refusal = refusal;
     log->accused = accused;
+    return log;
 }
 
 /* The block stays, its model goes. */
@@ -214,7 +216,8 @@ static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
     const fedl_plan *plan = &offered->plan;
     const fedl_refusal refusal = fedli_policy_check(&c->cfg.policy, plan);
     if (refusal != FEDL_REFUSAL_NONE) {
-        fedli_client_task_decline(c, refusal, 0);
+        fedl_client_action *log = fedli_client_task_decline(c, refusal, 0);
+        fedli_policy_numbers(&c->cfg.policy, plan, refusal, &log->asked, &log->allowed);
         return false;
     }
     if (plan->privacy.adaptive_clip) {
@@ -225,14 +228,17 @@ static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
         return true;
     }
     if (!c->cfg.identity.has_cert) {
-        fedli_client_task_decline(c, FEDL_REFUSAL_CERTIFICATE, c->cfg.identity.device_id);
-        c->actions->items[c->actions->count - 1u].text =
+        fedli_client_task_decline(c, FEDL_REFUSAL_CERTIFICATE, c->cfg.identity.device_id)->text =
             "this device joined before masking existed: let it leave and join again";
         return false;
     }
-    const fedl_refusal reused = fedli_client_group_check(c, offered);
+    uint64_t asked = 0;
+    uint64_t allowed = 0;
+    const fedl_refusal reused = fedli_client_group_check(c, offered, &asked, &allowed);
     if (reused != FEDL_REFUSAL_NONE) {
-        fedli_client_task_decline(c, reused, 0);
+        fedl_client_action *log = fedli_client_task_decline(c, reused, 0);
+        log->asked = asked;
+        log->allowed = allowed;
         return false;
     }
     return true;

@@ -203,8 +203,21 @@ static bool complaining(const fedli_client_state *c)
     return c->work == FEDLI_WORK_PUT && fedli_party_item(&c->group.party) == FEDL_ITEM_COMPLAINT;
 }
 
+/* Others were quicker: the sum is whole without this device's last item. Nothing is wrong, and
+ * nobody need read of it. */
+static bool was_late(const fedli_client_state *c, fedl_reject_code code)
+{
+    return (code == FEDL_REJECT_STALE || code == FEDL_REJECT_NOT_MEMBER) &&
+           (c->work == FEDLI_WORK_PUT || c->work == FEDLI_WORK_GET) &&
+           fedli_client_group_is_reported(c);
+}
+
 void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *reject)
 {
+    if (was_late(c, reject->code)) {
+        fedli_client_group_late(c);
+        return;
+    }
     fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_REJECTED);
     log->a = (uint64_t)reject->code;
     log->text = printable(c, reject->text);
@@ -217,8 +230,6 @@ void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *re
     case FEDL_REJECT_NOT_MEMBER:
         if (complaining(c)) {
             fedli_client_complaint_over(c);
-        } else if (fedli_client_group_is_reported(c)) {
-            fedli_client_group_late(c);
         } else if (c->work != FEDLI_WORK_CHECKIN && c->work != FEDLI_WORK_LEAVE) {
             /* The update is kept: the next attempt of the round may want it. */
             checkin_after_stale(c, reject->retry_after_ms);

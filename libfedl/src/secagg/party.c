@@ -62,6 +62,14 @@ void fedli_party_refuse(fedli_party *party, fedl_refusal reason)
     party->state->refusal = reason;
 }
 
+void fedli_party_refuse_count(fedli_party *party, fedl_refusal reason, uint32_t asked,
+                              uint32_t allowed)
+{
+    fedli_party_refuse(party, reason);
+    party->state->asked = asked;
+    party->state->allowed = allowed;
+}
+
 uint32_t fedli_party_cohort_min(const fedli_party *party, uint32_t n)
 {
     const fedl_plan *plan = party->setup->plan;
@@ -334,6 +342,12 @@ fedl_refusal fedli_party_refusal(const fedli_party *party)
 uint32_t fedli_party_accused(const fedli_party *party)
 {
     return party->state->accused;
+}
+
+void fedli_party_numbers(const fedli_party *party, uint32_t *asked, uint32_t *allowed)
+{
+    *asked = party->state->asked;
+    *allowed = party->state->allowed;
 }
 
 uint32_t fedli_party_cohort(const fedli_party *party)

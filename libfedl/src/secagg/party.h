@@ -124,7 +124,10 @@ const uint8_t *fedli_party_binding(const fedli_party *party); /* rb, from STORE_
 const uint8_t *fedli_party_noise_key(const fedli_party *party);
 fedl_refusal fedli_party_refusal(const fedli_party *party);
 uint32_t fedli_party_accused(const fedli_party *party); /* device id with SHARE …; 0 = none */
-uint32_t fedli_party_cohort(const fedli_party *party);  /* n, once the roster is read */
+/** What the rule of a refusal compared: what there was, and what was needed or allowed; both 0: it
+ * compares no numbers. */
+void fedli_party_numbers(const fedli_party *party, uint32_t *asked, uint32_t *allowed);
+uint32_t fedli_party_cohort(const fedli_party *party); /* n, once the roster is read */
 /** Binds a block that holds the bytes of a saved party again. Errors: ERR_SIZE, ERR_CORRUPT (the
  * bytes changed, belong to another attempt, device or plan, or are none that a party leaves
  * behind), ERR_AUTH (as begin). */

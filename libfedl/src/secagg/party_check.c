@@ -60,15 +60,15 @@ static bool end_is_named(const fedli_party *party)
     const fedli_party_state *s = party->state;
     const uint8_t *complaint = fedli_party_area(party);
     if (s->phase == FEDLI_PHASE_COMPLAINT) {
-        return s->refusal == FEDL_REFUSAL_SHARE && s->accused != 0 &&
-               fedli_load_u32(complaint) == s->accused &&
+        return s->refusal == FEDL_REFUSAL_SHARE && s->accused != 0 && s->asked == 0 &&
+               s->allowed == 0 && fedli_load_u32(complaint) == s->accused &&
                fedli_load_u32(complaint + 4) == (uint32_t)s->refusal;
     }
     if (s->phase == FEDLI_PHASE_REFUSED) {
         return s->refusal != FEDL_REFUSAL_NONE &&
                strcmp(fedl_refusal_text(s->refusal), "unknown") != 0;
     }
-    return s->refusal == FEDL_REFUSAL_NONE && s->accused == 0;
+    return s->refusal == FEDL_REFUSAL_NONE && s->accused == 0 && s->asked == 0 && s->allowed == 0;
 }
 
 /* From roster to the end of the attempt; not behind a refusal. */

@@ -35,7 +35,7 @@ static void step(fedli_party *party)
         return;
     }
     if (s->confirmed < s->t) {
-        fedli_party_refuse(party, FEDL_REFUSAL_CONFIRM_FEW);
+        fedli_party_refuse_count(party, FEDL_REFUSAL_CONFIRM_FEW, s->confirmed, s->t);
     } else {
         fedli_party_enter(party, FEDLI_PHASE_UNMASK);
     }

@@ -56,22 +56,30 @@ void fedli_party_forward_head(fedli_party *party)
 {
     fedli_party_state *s = party->state;
     const uint8_t *u2 = fedli_party_u2(party);
+    const uint32_t count = fedli_bitmap_count(u2, s->n);
+    const uint32_t least = fedli_party_cohort_min(party, s->n);
+    uint32_t asked = 0;
+    uint32_t allowed = 0;
     fedl_refusal refusal = FEDL_REFUSAL_NONE;
     s->u2_peers = peers_in_u2(party);
     if (!fedli_bitmap_clean(u2, s->n)) {
         refusal = FEDL_REFUSAL_FORWARD_FORM;
     } else if (!fedli_bitmap_get(u2, s->position)) {
         refusal = FEDL_REFUSAL_FORWARD_SELF;
-    } else if (fedli_bitmap_count(u2, s->n) < fedli_party_cohort_min(party, s->n)) {
+    } else if (count < least) {
         refusal = FEDL_REFUSAL_FORWARD_SMALL;
+        asked = count;
+        allowed = least;
     } else if (s->u2_peers < s->t) {
         refusal = FEDL_REFUSAL_FORWARD_NEIGHBOURS;
+        asked = s->u2_peers;
+        allowed = s->t;
     } else if (s->item_bytes !=
                fedli_bitmap_bytes(s->n) + (uint64_t)FEDLI_FORWARD_EACH_BYTES * s->u2_peers) {
         refusal = FEDL_REFUSAL_FORWARD_FORM;
     }
     if (refusal != FEDL_REFUSAL_NONE) {
-        fedli_party_refuse(party, refusal);
+        fedli_party_refuse_count(party, refusal, asked, allowed);
     } else {
         step(party); /* t ≥ 1: a share follows */
     }

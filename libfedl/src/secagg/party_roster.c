@@ -64,9 +64,10 @@ void fedli_party_roster_head(fedli_party *party)
     if (s->item_bytes != FEDLI_ROSTER_HEAD_BYTES + (uint64_t)FEDLI_ROSTER_ENTRY_BYTES * n) {
         fedli_party_refuse(party, FEDL_REFUSAL_ROSTER_FORM);
     } else if (n > s->n_max) {
-        fedli_party_refuse(party, FEDL_REFUSAL_COHORT_LARGE);
+        fedli_party_refuse_count(party, FEDL_REFUSAL_COHORT_LARGE, n, s->n_max);
     } else if (n < fedli_party_cohort_min(party, n)) {
-        fedli_party_refuse(party, FEDL_REFUSAL_COHORT_SMALL);
+        fedli_party_refuse_count(party, FEDL_REFUSAL_COHORT_SMALL, n,
+                                 fedli_party_cohort_min(party, n));
     } else if (!fedli_party_parameters_good(party, n, k, t)) {
         fedli_party_refuse(party, FEDL_REFUSAL_PARAMETERS);
     } else {

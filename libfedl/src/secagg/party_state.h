@@ -91,6 +91,8 @@ typedef struct fedli_party_state {
     fedli_party_phase phase;
     fedl_refusal refusal;
     uint32_t accused;
+    uint32_t asked; /* numbers of the refusal */
+    uint32_t allowed;
     uint32_t n; /* 0: no roster yet */
     uint32_t k;
     uint32_t t;
@@ -183,6 +185,9 @@ void fedli_party_wipe_body(const fedli_party *party);
 void fedli_party_enter(fedli_party *party, fedli_party_phase phase);
 /** Wipes all secrets and stays REFUSED for this reason. */
 void fedli_party_refuse(fedli_party *party, fedl_refusal reason);
+/** The same, with the numbers that the rule compared. */
+void fedli_party_refuse_count(fedli_party *party, fedl_refusal reason, uint32_t asked,
+                              uint32_t allowed);
 /** Fewest devices that this device takes part with in a cohort of n. */
 uint32_t fedli_party_cohort_min(const fedli_party *party, uint32_t n);
 

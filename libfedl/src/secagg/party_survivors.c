@@ -58,6 +58,10 @@ void fedli_party_survivors_record(fedli_party *party)
 {
     fedli_party_state *s = party->state;
     const uint8_t *u3 = fedli_party_u3(party);
+    const uint32_t count = fedli_bitmap_count(u3, s->n);
+    const uint32_t least = fedli_party_cohort_min(party, s->n);
+    uint32_t asked = 0;
+    uint32_t allowed = 0;
     fedl_refusal refusal = FEDL_REFUSAL_NONE;
     s->u3_peers = peers_in_u3(party);
     if (!fedli_bitmap_clean(u3, s->n)) {
@@ -66,13 +70,17 @@ void fedli_party_survivors_record(fedli_party *party)
         refusal = FEDL_REFUSAL_SURVIVORS_FORGED;
     } else if (!fedli_bitmap_get(u3, s->position)) {
         refusal = FEDL_REFUSAL_SURVIVORS_SELF;
-    } else if (fedli_bitmap_count(u3, s->n) < fedli_party_cohort_min(party, s->n)) {
+    } else if (count < least) {
         refusal = FEDL_REFUSAL_SURVIVORS_SMALL;
+        asked = count;
+        allowed = least;
     } else if (s->u3_peers < s->t) {
         refusal = FEDL_REFUSAL_SURVIVORS_NEIGHBOURS;
+        asked = s->u3_peers;
+        allowed = s->t;
     }
     if (refusal != FEDL_REFUSAL_NONE) {
-        fedli_party_refuse(party, refusal);
+        fedli_party_refuse_count(party, refusal, asked, allowed);
         return;
     }
     unmask_build(party);

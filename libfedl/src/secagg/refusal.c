@@ -7,11 +7,39 @@ const char *fedl_refusal_text(fedl_refusal refusal)
     switch (refusal) {
     case FEDL_REFUSAL_NONE:
         return "none";
-#define REFUSAL_TEXT(name, value, text)                                                            \
+#define REFUSAL_TEXT(name, value, text, remedy)                                                    \
     case FEDL_REFUSAL_##name:                                                                      \
         return text;
         FEDL_REFUSAL_MAP(REFUSAL_TEXT)
 #undef REFUSAL_TEXT
+    }
+    return "unknown";
+}
+
+const char *fedl_refusal_remedy(fedl_refusal refusal)
+{
+    switch (refusal) {
+    case FEDL_REFUSAL_NONE:
+        return "none";
+#define REFUSAL_REMEDY(name, value, text, remedy)                                                  \
+    case FEDL_REFUSAL_##name:                                                                      \
+        return remedy;
+        FEDL_REFUSAL_MAP(REFUSAL_REMEDY)
+#undef REFUSAL_REMEDY
+    }
+    return "unknown";
+}
+
+const char *fedl_refusal_name(fedl_refusal refusal)
+{
+    switch (refusal) {
+    case FEDL_REFUSAL_NONE:
+        return "NONE";
+#define REFUSAL_NAME(name, value, text, remedy)                                                    \
+    case FEDL_REFUSAL_##name:                                                                      \
+        return #name;
+        FEDL_REFUSAL_MAP(REFUSAL_NAME)
+#undef REFUSAL_NAME
     }
     return "unknown";
 }

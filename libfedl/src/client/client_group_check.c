@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * May this device begin a masked attempt: what it has answered before, and what its budget of
+ * privacy has left. With every no come the two numbers that say why.
+ */
+#include "client/client_state.h"
+
+#include <string.h>
+
+bool fedli_client_group_is_paused(const fedli_client_state *c, const fedli_client_task *offered)
+{
+    const fedli_attempt *a = &c->group.setup.attempt;
+    return c->group.active && c->group.closed && a->task_id == offered->task_id &&
+           a->round == offered->round && a->attempt == offered->attempt &&
+           a->version == offered->manifest.version &&
+           memcmp(a->model_digest, offered->manifest.digest, sizeof a->model_digest) == 0 &&
+           memcmp(a->plan_digest, offered->manifest.plan_digest, sizeof a->plan_digest) == 0;
+}
+
+/* Noise of the server is the server's promise: it takes nothing from a budget that the device
+ * guards itself. */
+uint64_t fedli_client_charge(const fedli_client_state *c, const fedl_plan *plan)
+{
+    const fedl_site_policy *policy = &c->cfg.policy;
+    const fedl_secagg_config *s = &plan->secagg;
+    if (plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED) {
+        return 0;
+    }
+    return fedl_privacy_charge(
+        plan, s->min_cohort > policy->min_cohort ? s->min_cohort : policy->min_cohort,
+        s->gamma_permille > policy->gamma_permille ? s->gamma_permille : policy->gamma_permille);
+}
+
+static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)
+{
+    const uint64_t site = c->cfg.policy.rho_budget;
+    return plan->privacy.mode == FEDL_PRIVACY_NONE || plan->privacy.rho_budget > site
+               ? site
+               : plan->privacy.rho_budget;
+}
+
+static const fedl_client_accepted *marks_of(const fedli_client_state *c, uint32_t task_id)
+{
+    const fedl_client_progress *progress = &c->cfg.progress;
+    for (uint32_t i = 0; i < progress->count; i++) {
+        if (progress->tasks[i].task_id == task_id) {
+            return &progress->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+bool fedli_client_affords(const fedli_client_state *c, uint32_t task_id, const fedl_plan *plan,
+                          uint64_t *left)
+{
+    const uint64_t budget = budget_of(c, plan);
+    const fedl_client_accepted *marks = marks_of(c, task_id);
+    const uint64_t spent = marks == NULL ? 0 : marks->rho_spent;
+    if (left != NULL) {
+        *left = spent < budget ? budget - spent : 0;
+    }
+    return fedli_progress_affords(&c->cfg.progress, task_id, fedli_client_charge(c, plan), budget);
+}
+
+fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_client_task *offered,
+                                      uint64_t *asked, uint64_t *allowed)
+{
+    const fedl_client_accepted *marks = marks_of(c, offered->task_id);
+    *asked = 0;
+    *allowed = 0;
+    if (fedli_client_group_is_paused(c, offered)) {
+        return FEDL_REFUSAL_NONE; /* the same bytes again, nothing new */
+    }
+    const fedl_refusal refusal = fedli_progress_check_attempt(&c->cfg.progress, offered->task_id,
+                                                              offered->round, offered->attempt);
+    if (refusal == FEDL_REFUSAL_ATTEMPTS) {
+        *asked = offered->attempt;
+        *allowed = FEDL_SECAGG_ATTEMPTS_MAX;
+    } else if (refusal == FEDL_REFUSAL_ROUND_CLOSED || refusal == FEDL_REFUSAL_ROUND_REUSED) {
+        *asked = offered->round; /* and the newest one that was answered */
+        *allowed = refusal == FEDL_REFUSAL_ROUND_CLOSED ? marks->round_closed : marks->round_opened;
+    } else if (refusal == FEDL_REFUSAL_NONE &&
+               !fedli_client_affords(c, offered->task_id, &offered->plan, allowed)) {
+        *asked = fedli_client_charge(c, &offered->plan);
+        return FEDL_REFUSAL_BUDGET;
+    } else {
+        *allowed = 0;
+    }
+    return refusal;
+}
