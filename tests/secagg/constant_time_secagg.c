@@ -7,6 +7,8 @@
  *
  * Coordinates, thresholds, ids, bitmaps and the graph are public, and stay defined.
  */
+#include "base/secret.h"
+#include "secagg/helper.h"
 #include "secagg/pair.h"
 #include "secagg/prg.h"
 #include "secagg/shamir.h"
@@ -128,6 +130,53 @@ static bool shamir_is_clean(void)
     return memcmp(out, secret, sizeof secret) == 0;
 }
 
+/* Only what the comparison came to is public: of a neighbour's tag with the one that the pair's
+ * chain gives, of a commitment, of a mask's seed with the one that a saved state has. */
+static bool is_equal(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    bool equal = fedli_equal_ct(a, b, size);
+    (void)VALGRIND_MAKE_MEM_DEFINED(&equal, sizeof equal);
+    return equal;
+}
+
+static bool comparisons_are_clean(void)
+{
+    const uint8_t rb[32] = {1};
+    uint8_t b[32] = {2};
+    fedli_pair pair = {.round = 3, .chain = {4}};
+    uint8_t values[2][3][32];
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(b, sizeof b);
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(pair.chain, sizeof pair.chain);
+    memset(values, 0, sizeof values);
+    for (int i = 0; i < 2; i++) {
+        fedli_pair_seed(&crypto, values[i][0], &pair, rb);
+        fedli_pair_confirm(&crypto, values[i][1], &pair, rb, 7, 9, rb);
+        fedli_commitment(&crypto, values[i][2], rb, 7, b);
+    }
+    for (int v = 0; v < 3; v++) {
+        if (!is_equal(values[0][v], values[1][v], 32)) {
+            return false;
+        }
+        values[1][v][v * 15] ^= 1u; /* wherever they differ */
+        if (is_equal(values[0][v], values[1][v], 32)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What a device makes for a helper: the key of its mask, and of the message that carries it. */
+static bool seed_is_clean(void)
+{
+    const uint8_t rb[32] = {1};
+    uint8_t secret[32] = {2};
+    uint8_t seed[32];
+    uint8_t ephemeral[32];
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(secret, sizeof secret);
+    fedli_seed_derive(&crypto, seed, ephemeral, secret, rb);
+    return true;
+}
+
 /* Every ring and every backend that valgrind has instructions for (not AVX-512); vector and key are
  * secret. */
 static bool masks_are_clean(void)
@@ -159,5 +208,8 @@ int main(void)
     crypto = *fedl_crypto_sodium();
     crypto.x25519 = x25519_of_public_success;
     crypto.aead_open = open_of_public_success;
-    return pair_is_clean() && shares_are_clean() && shamir_is_clean() && masks_are_clean() ? 0 : 1;
+    return pair_is_clean() && shares_are_clean() && shamir_is_clean() && comparisons_are_clean() &&
+                   seed_is_clean() && masks_are_clean()
+               ? 0
+               : 1;
 }
