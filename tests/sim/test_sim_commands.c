@@ -193,6 +193,38 @@ static void test_run_writes_json_curve_and_model(void **state)
     unlink(model);
 }
 
+static void test_results_name_the_aggregation(void **state)
+{
+    (void)state;
+    char json[128];
+    char said[1024];
+    path_of(json, "helped.json");
+    const char *const plain[] = {"run", fixture.plan_path, "-q", "--json", json, NULL};
+    const char *const helped[] = {"run",
+                                  fixture.plan_path,
+                                  "-q",
+                                  "--json",
+                                  json,
+                                  "--set",
+                                  "aggregation.mode=helper",
+                                  "--helper-crash",
+                                  "0.2",
+                                  "--away",
+                                  "1",
+                                  NULL};
+    assert_int_equal(run(plain, said), FEDL_SIM_EXIT_OK);
+    char *text = content(json);
+    assert_non_null(strstr(text, "\"aggregation\": \"plain\""));
+    assert_non_null(strstr(text, "\"helper_sums\": 0"));
+    free(text);
+    assert_int_equal(run(helped, said), FEDL_SIM_EXIT_OK);
+    text = content(json);
+    assert_non_null(strstr(text, "\"aggregation\": \"helper\""));
+    assert_non_null(strstr(text, "\"helper_sums\": 3"));
+    free(text);
+    unlink(json);
+}
+
 static void test_partition_file_gives_the_same_model(void **state)
 {
     (void)state;
@@ -355,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_option_errors),
         cmocka_unit_test(test_json_escapes_and_nulls),
         cmocka_unit_test(test_run_writes_json_curve_and_model),
+        cmocka_unit_test(test_results_name_the_aggregation),
         cmocka_unit_test(test_partition_file_gives_the_same_model),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_errors_name_place_and_remedy),

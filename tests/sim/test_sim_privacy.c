@@ -182,6 +182,50 @@ static void a_dying_server_forgets_no_charge(void **state)
     sim_fixture_close(&fixture);
 }
 
+/* The same with a helper: devices charge when they have its certificate. */
+static void a_helper_changes_no_ledger(void **state)
+{
+    (void)state;
+    static const char *const plan[] = {NOISY,
+                                       "aggregation.mode=helper",
+                                       "round.rounds=4",
+                                       "privacy.epsilon=33",
+                                       "round.min_reports=4",
+                                       "round.deadline=20s",
+                                       NULL};
+    sim_fixture fixture;
+    fedl_sim_totals first;
+    ledgers l;
+    uint32_t failed = 0;
+    sim_fixture_open(&fixture, plan);
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        fedl_sim_config cfg = sim_fixture_config(&fixture);
+        cfg.threads = threads;
+        const fedl_sim_totals totals = run(&l, &fixture, &cfg);
+        assert_int_equal(totals.rounds, 4);
+        assert_int_equal(l.failed + l.differences, 0);
+        assert_true(fabs(fedl_zcdp_from_units(totals.rho_spent) - 4 * RHO_OF_SUM) < 1e-9);
+        fedl_sim_world_destroy(l.world);
+        if (threads == 1) {
+            first = totals;
+        }
+        assert_memory_equal(totals.digest, first.digest, 32);
+    }
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        fedl_sim_config cfg = sim_fixture_config(&fixture);
+        cfg.seed = seed;
+        cfg.net.drop[FEDL_SIM_MASKED] = 0.35;
+        cfg.net.helper_crash = 0.3;
+        cfg.net.server_crash = 0.1;
+        const fedl_sim_totals totals = run(&l, &fixture, &cfg);
+        assert_true(totals.rho_spent <= fixture.data.task->plan.privacy.rho_budget);
+        failed += l.failed;
+        fedl_sim_world_destroy(l.world);
+    }
+    assert_true(failed >= 2);
+    sim_fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +233,7 @@ int main(void)
         cmocka_unit_test(noise_depends_on_the_worlds_secrets),
         cmocka_unit_test(failed_attempts_bring_the_end_nearer),
         cmocka_unit_test(a_dying_server_forgets_no_charge),
+        cmocka_unit_test(a_helper_changes_no_ledger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
