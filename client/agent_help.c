@@ -30,7 +30,8 @@ static const char help_join[] =
     "What the device demands of every task is kept in the home, in the file 'policy':\n"
     "  --allow-plain        also take tasks whose updates the server sees one by one (lab use);\n"
     "                       without it, only masked ones, of which it sees sums\n"
-    "  --policy KEY=VALUE   any other demand, like min_cohort=20; docs/client.md lists them\n";
+    "  --policy KEY=VALUE   any other demand, like min_cohort=20 or epsilon_max=8 (most privacy\n"
+    "                       that one task may cost, at delta 1e-6); docs/client.md lists them\n";
 
 static const char help_run[] =
     "fedl-client run DATA [--home DIR] [--rounds N | --once | --until-complete] [--log text|json]\n"

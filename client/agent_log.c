@@ -209,6 +209,8 @@ static const number_form number_forms[] = {
     {FEDL_REFUSAL_POLICY_EPOCHS, 1, 0, "the task says ", ", this device at most ", ""},
     {FEDL_REFUSAL_POLICY_WEIGHT, 1, 0, "the task says ", ", this device at most ", ""},
     {FEDL_REFUSAL_POLICY_CLIP, 65536, 4, "the task says ", ", this device at most ", ""},
+    {FEDL_REFUSAL_POLICY_EPSILON, (double)FEDL_RHO_ONE, 6, "the task may spend rho ",
+     ", this device at most ", ""},
     {FEDL_REFUSAL_BUDGET, (double)FEDL_RHO_ONE, 6, "rho ", " is asked for, left are ", ""},
     {FEDL_REFUSAL_ROUND_REUSED, 1, 0, "round ", ", answered are those up to ", ""},
     {FEDL_REFUSAL_ROUND_CLOSED, 1, 0, "round ", ", answered are those up to ", ""},

@@ -91,6 +91,10 @@ static void wrong_command_lines(void **state)
     fails("run --csv a --policy clip_max=0", 2, "'0' is not a decimal number");
     fails("run --csv a --policy clip_max=1.", 2, "'1.' is not a decimal number");
     fails("run --csv a --policy clip_max=65536", 2, "'65536' is not a decimal number");
+    fails("run --csv a --policy epsilon_max=0", 2,
+          "epsilon_max: '0' is not a decimal number from 0.001 to 1000, or any");
+    fails("run --csv a --policy epsilon_max=1000.1", 2, "'1000.1' is not a decimal number");
+    fails("run --csv a --policy epsilon_budget=-1", 2, "epsilon_budget: '-1' is not a decimal");
 }
 
 static void help_teaches(void **state)
@@ -164,9 +168,12 @@ static void policies(void **state)
                                  "          require_privacy = no\n"
                                  "          epochs_max = 100\n"
                                  "          w_max = 8\n"
-                                 "          clip_max = any\n"));
+                                 "          clip_max = any\n"
+                                 "          epsilon_max = any\n"
+                                 "          epsilon_budget = any\n"));
     policy_file("# mine\n\nmin_aggregation = plain\r\n  gamma=2.5%\nrequire_active = yes\n"
-                "clip_max = 0.5\nmin_cohort\t=\t20 \nepochs_max = 7");
+                "clip_max = 0.5 # half\nmin_cohort\t=\t20 \nepochs_max = 7# a week\n # none = 1\n"
+                "epsilon_max = 8\nepsilon_budget = 12.25");
     assert_int_equal(call(arguments), 0);
     assert_non_null(strstr(said, "policy    min_aggregation = plain\n"
                                  "          min_cohort = 20\n"
@@ -175,11 +182,18 @@ static void policies(void **state)
                                  "          require_privacy = no\n"
                                  "          epochs_max = 7\n"
                                  "          w_max = 8\n"
-                                 "          clip_max = 0.5000\n"));
+                                 "          clip_max = 0.5000\n"
+                                 "          epsilon_max = 8.0000\n"
+                                 "          epsilon_budget = 12.2500\n"));
     (void)snprintf(arguments, sizeof arguments, "status --json --home %s/home", scratch_folder);
     assert_int_equal(call(arguments), 0);
     assert_non_null(strstr(said, "\"policy\":{\"min_aggregation\":\"plain\",\"min_cohort\":20,"
                                  "\"gamma\":\"2.5%\",\"require_active\":true,"));
+    assert_non_null(strstr(said, ",\"epsilon_max\":8.0000,\"epsilon_budget\":12.2500}"));
+    policy_file("w_max = 3\n# one\nmin_cohort = 20\nw_max = 3\n");
+    at_home("status", 11, "/policy:4: w_max stands in line 1 already");
+    policy_file("w_max = 3 ; three\n");
+    at_home("status", 11, "/policy:1: w_max: '3 ; three' is not a whole number");
     policy_file("min_cohort = 20\n\n# all\nepochs = 3\n");
     at_home("status", 11, "/policy:4: unknown key 'epochs'");
     at_home("run --csv a", 11, "/policy:4: unknown key 'epochs'");

@@ -92,6 +92,27 @@ static void no_budget(world *w)
     w->cfg.policy.rho_budget = 0;
 }
 
+static void large_epsilon(world *w)
+{
+    make_masked(w);
+    add_noise(w, FEDL_PRIVACY_DISTRIBUTED);
+    w->cfg.policy.rho_max = w->server.plan.privacy.rho_budget - 1u;
+}
+
+/* A limit on what is spent is one on what is told without noise, too. */
+static void endless_epsilon(world *w)
+{
+    make_masked(w);
+    w->cfg.policy.rho_max = 1000 * FEDL_RHO_ONE;
+}
+
+static void endless_epsilon_of_the_site(world *w)
+{
+    make_masked(w);
+    add_noise(w, FEDL_PRIVACY_CENTRAL);
+    w->cfg.policy.rho_budget = 1000 * FEDL_RHO_ONE;
+}
+
 static void every_demand_has_its_refusal(void **state)
 {
     (void)state;
@@ -112,6 +133,9 @@ static void every_demand_has_its_refusal(void **state)
         {no_noise, FEDL_REFUSAL_POLICY_PRIVACY, 0, 0},
         {central_noise_is_not_enough, FEDL_REFUSAL_POLICY_PRIVACY, 0, 0},
         {no_budget, FEDL_REFUSAL_BUDGET, FEDL_RHO_ONE, 0},
+        {large_epsilon, FEDL_REFUSAL_POLICY_EPSILON, FEDL_RHO_ONE, FEDL_RHO_ONE - 1u},
+        {endless_epsilon, FEDL_REFUSAL_POLICY_PRIVACY, 0, 0},
+        {endless_epsilon_of_the_site, FEDL_REFUSAL_POLICY_PRIVACY, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char expected[100];
@@ -204,6 +228,7 @@ static void the_default_asks_for_masking(void **state)
     assert_int_equal(cfg.policy.epochs_max, 100);
     assert_int_equal(cfg.policy.w_max, 8);
     assert_int_equal(cfg.policy.clip_q16_max, UINT32_MAX);
+    assert_true(cfg.policy.rho_max == UINT64_MAX);
     assert_true(cfg.policy.rho_budget == UINT64_MAX);
     assert_false(cfg.policy.require_active);
     assert_false(cfg.policy.require_privacy);

@@ -209,6 +209,7 @@ static void the_site_may_allow_less_than_the_plan(void **state)
     (void)state;
     world *w = noisy(9, 0, false);
     w->cfg.policy.rho_budget = 2 * charge - 1u;
+    w->cfg.policy.rho_max = w->server.plan.privacy.rho_budget; /* just what it may spend */
     world_start(w);
     world_until_done(w);
     world_next_round(w);
@@ -217,6 +218,35 @@ static void the_site_may_allow_less_than_the_plan(void **state)
     assert_int_equal(w->refusal, FEDL_REFUSAL_BUDGET);
     assert_true(stored_spent(w) == charge);
     world_destroy(w);
+}
+
+/* What another task has spent, even one that is forgotten, is spent. */
+static void the_budget_of_the_site_is_that_of_all_tasks(void **state)
+{
+    (void)state;
+    for (int forgotten = 0; forgotten < 2; forgotten++) {
+        for (uint64_t short_of = 0; short_of < 2; short_of++) {
+            world *w = noisy(9, 0, false);
+            w->cfg.policy.rho_budget = 1000 + charge - short_of;
+            if (forgotten != 0) {
+                w->cfg.progress.rho_forgotten = 1000;
+            } else {
+                w->cfg.progress.count = 1;
+                w->cfg.progress.tasks[0] =
+                    (fedl_client_accepted){.task_id = WORLD_TASK_ID + 1u, .rho_spent = 1000};
+            }
+            world_start(w);
+            if (short_of == 0) {
+                world_until_done(w);
+                assert_true(stored_spent(w) == charge);
+            } else {
+                world_advance(w, 50);
+                assert_int_equal(w->refusal, FEDL_REFUSAL_BUDGET);
+                assert_false(world_said(w, "device > PUT"));
+            }
+            world_destroy(w);
+        }
+    }
 }
 
 #define BOTH(test)                                                                                 \
@@ -230,6 +260,7 @@ int main(void)
         BOTH(a_saved_attempt_goes_on_with_the_same_noise),
         BOTH(the_budget_ends_over_restarts),
         BOTH(the_site_may_allow_less_than_the_plan),
+        BOTH(the_budget_of_the_site_is_that_of_all_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,7 @@ static void records_are_checked(void **state)
     uint8_t bytes[FEDL_PROGRESS_BYTES_MAX + 1u] = {0};
     fedl_client_progress progress = {.count = 2,
                                      .forgotten_id = 6,
+                                     .rho_forgotten = UINT64_C(0x0102030405060708),
                                      .tasks = {{.task_id = 7, .version = 1, .digest = {1}},
                                                {.task_id = 8,
                                                 .version = 2,
@@ -152,10 +153,12 @@ static void records_are_checked(void **state)
                                                 .rho_spent = UINT64_C(0x1122334455667788)}}};
     fedl_client_progress again;
     const size_t size = fedl_client_progress_encode(bytes, &progress);
-    assert_int_equal(size, 134);
+    assert_int_equal(size, 142);
     const uint8_t second[24] = {4, 3, 2, 1, 3,    0,    0,    0,    3,    3,    2,    1,
                                 9, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
-    assert_memory_equal(bytes + 110, second, sizeof second);
+    assert_memory_equal(bytes + 118, second, sizeof second);
+    static const uint8_t forgotten[8] = {8, 7, 6, 5, 4, 3, 2, 1};
+    assert_memory_equal(bytes + 6, forgotten, sizeof forgotten);
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)), FEDL_OK);
     assert_memory_equal(&again, &progress, sizeof again);
     for (size_t cut = 0; cut < size; cut++) {
@@ -166,16 +169,16 @@ static void records_are_checked(void **state)
     }
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size + 1u)),
                      FEDL_ERR_FORMAT);
-    bytes[70] = 7; /* the same task twice */
+    bytes[78] = 7; /* the same task twice */
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_FORMAT);
-    bytes[70] = 0; /* no task */
+    bytes[78] = 0; /* no task */
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_FORMAT);
     bytes[1] = 9;
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_FORMAT);
-    bytes[0] = 4;
+    bytes[0] = 5;
     assert_int_equal(fedl_client_progress_decode(&again, fedl_bytes_of(bytes, size)),
                      FEDL_ERR_VERSION);
     world *w = world_create(FEDL_CLIENT_RUN);
@@ -218,19 +221,56 @@ static void charges_add_up_and_never_fall(void **state)
 {
     (void)state;
     fedl_client_progress p = {0};
-    assert_true(fedli_progress_affords(&p, 7, 10, 10));
-    assert_false(fedli_progress_affords(&p, 7, 11, 10));
+    assert_true(fedli_progress_left(&p, 7, 10, UINT64_MAX) == 10);
     fedli_progress_open(&p, 7, 1, 1, 4);
     fedli_progress_open(&p, 7, 1, 2, 4); /* every attempt costs */
     assert_int_equal(p.tasks[0].rho_spent, 8);
-    assert_true(fedli_progress_affords(&p, 7, 2, 10));
-    assert_false(fedli_progress_affords(&p, 7, 3, 10));
-    assert_false(fedli_progress_affords(&p, 7, 0, 7));
-    assert_true(fedli_progress_affords(&p, 7, UINT64_MAX - 8u, UINT64_MAX));
-    assert_false(fedli_progress_affords(&p, 7, UINT64_MAX - 7u, UINT64_MAX));
-    assert_false(fedli_progress_affords(&p, 8, UINT64_MAX, UINT64_MAX)); /* has no bound */
+    assert_true(fedli_progress_left(&p, 7, 10, UINT64_MAX) == 2);
+    assert_true(fedli_progress_left(&p, 7, 8, UINT64_MAX) == 0);
+    assert_true(fedli_progress_left(&p, 7, 7, UINT64_MAX) == 0); /* not 2^64 - 1 */
+    assert_true(fedli_progress_left(&p, 7, UINT64_MAX, UINT64_MAX) == UINT64_MAX - 8u);
+    assert_true(fedli_progress_left(&p, 8, 10, UINT64_MAX) == 10); /* another task */
     fedli_progress_open(&p, 7, 2, 1, UINT64_MAX);
     assert_true(p.tasks[0].rho_spent == UINT64_MAX); /* not 7 */
+}
+
+static void all_tasks_of_a_device_share_its_budget(void **state)
+{
+    (void)state;
+    fedl_client_progress p = {.rho_forgotten = 5};
+    fedli_progress_open(&p, 7, 1, 1, 4);
+    fedli_progress_open(&p, 8, 1, 1, 2);
+    assert_true(fedli_progress_left(&p, 8, 5, 99) == 3); /* the task's own budget */
+    assert_true(fedli_progress_left(&p, 8, 5, 14) == 3);
+    assert_true(fedli_progress_left(&p, 8, 5, 13) == 2);
+    assert_true(fedli_progress_left(&p, 9, 4, 14) == 3); /* a new one */
+    assert_true(fedli_progress_left(&p, 9, 4, 10) == 0);
+    fedl_manifest manifest = {.version = 1};
+    for (uint32_t id = 1; id <= FEDL_PROGRESS_TASKS_MAX; id++) { /* both are forgotten … */
+        manifest.task_id = 100u + id;
+        fedli_progress_accept(&p, &manifest);
+    }
+    assert_int_equal(p.rho_forgotten, 11); /* … what they have spent is not */
+    assert_true(fedli_progress_left(&p, 9, 4, 14) == 3);
+    p.rho_forgotten = UINT64_MAX - 1u; /* sums stop at the end of their range */
+    fedli_progress_open(&p, 108, 1, 1, 5);
+    assert_true(fedli_progress_left(&p, 9, 1, UINT64_MAX - 1u) == 0);
+    assert_true(fedli_progress_left(&p, 9, 1, UINT64_MAX) == 1);
+}
+
+/* As the release before the ledger of the device wrote it. */
+static void record_of_format_3_is_read(void **state)
+{
+    (void)state;
+    uint8_t bytes[70] = {3, 1, 6, 0, 0, 0, 7, 0, 0, 0, 5};
+    fedl_client_progress progress;
+    bytes[62] = 9;
+    assert_int_equal(fedl_client_progress_decode(&progress, fedl_bytes_of(bytes, 70)), FEDL_OK);
+    const fedl_client_progress expected = {
+        .count = 1, .forgotten_id = 6, .tasks = {{.task_id = 7, .version = 5, .rho_spent = 9}}};
+    assert_memory_equal(&progress, &expected, sizeof progress);
+    assert_int_equal(fedl_client_progress_decode(&progress, fedl_bytes_of(bytes, 69)),
+                     FEDL_ERR_FORMAT);
 }
 
 /* Nine tasks can't be used to make a device answer a round twice, or to refill a budget. */
@@ -297,6 +337,8 @@ int main(void)
         cmocka_unit_test(records_are_checked),
         cmocka_unit_test(rounds_and_attempts_only_rise),
         cmocka_unit_test(charges_add_up_and_never_fall),
+        cmocka_unit_test(all_tasks_of_a_device_share_its_budget),
+        cmocka_unit_test(record_of_format_3_is_read),
         cmocka_unit_test(a_forgotten_task_is_not_answered_again),
         cmocka_unit_test(offer_of_the_held_model_cannot_make_it_spin),
     };

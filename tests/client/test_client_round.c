@@ -41,12 +41,12 @@ static void first_round_reads_like_this(void **state)
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_ROWS), WORLD_ROWS);
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_LOSS_Q16) / WORLD_ROWS, 78686);
     assert_int_equal(tail_word(&w->server, FEDL_TAIL_EVAL_ROWS), WORLD_EVAL_ROWS);
-    assert_int_equal(w->stored_progress_bytes, 70); /* format 3, one task */
-    assert_int_equal(w->stored_progress[0], 3);
+    assert_int_equal(w->stored_progress_bytes, 78); /* format 4, one task */
+    assert_int_equal(w->stored_progress[0], 4);
     assert_int_equal(w->stored_progress[1], 1);
-    assert_int_equal(fedli_load_u32(w->stored_progress + 6), WORLD_TASK_ID);
-    assert_int_equal(fedli_load_u32(w->stored_progress + 10), 1);
-    assert_memory_equal(w->stored_progress + 14, w->server.manifest.digest, 32);
+    assert_int_equal(fedli_load_u32(w->stored_progress + 14), WORLD_TASK_ID);
+    assert_int_equal(fedli_load_u32(w->stored_progress + 18), 1);
+    assert_memory_equal(w->stored_progress + 22, w->server.manifest.digest, 32);
     assert_int_equal(fedl_client_deadline_ns(&w->client), w->now_ns + 500 * WORLD_MS);
     world_destroy(w);
 }

@@ -96,14 +96,14 @@ static void refusals_have_texts(void **state)
 {
     (void)state;
     assert_string_equal(fedl_refusal_text(FEDL_REFUSAL_NONE), "none");
-    for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_POLICY_HELPER; i++) {
+    for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_POLICY_EPSILON; i++) {
         const char *text = fedl_refusal_text((fedl_refusal)i);
         assert_true(strlen(text) > 10);
         for (int j = FEDL_REFUSAL_PLAIN; j < i; j++) {
             assert_string_not_equal(text, fedl_refusal_text((fedl_refusal)j));
         }
     }
-    assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_POLICY_HELPER + 1)),
+    assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_POLICY_EPSILON + 1)),
                         "unknown");
 }
 
@@ -121,6 +121,7 @@ static void site_policy_is_strict_by_default(void **state)
     assert_int_equal(policy.epochs_max, 100);
     assert_int_equal(policy.w_max, 8);
     assert_int_equal(policy.clip_q16_max, UINT32_MAX);
+    assert_true(policy.rho_max == UINT64_MAX);
     assert_true(policy.rho_budget == UINT64_MAX);
 }
 

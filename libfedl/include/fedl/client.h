@@ -78,7 +78,7 @@ typedef enum fedl_client_mode {
  * could not know which rounds it has answered.
  */
 #define FEDL_PROGRESS_TASKS_MAX 8u
-#define FEDL_PROGRESS_BYTES_MAX (6u + 64u * FEDL_PROGRESS_TASKS_MAX)
+#define FEDL_PROGRESS_BYTES_MAX (14u + 64u * FEDL_PROGRESS_TASKS_MAX)
 
 typedef struct fedl_client_accepted {
     uint32_t task_id; /* ≥ 1 */
@@ -94,18 +94,20 @@ typedef struct fedl_client_accepted {
 
 typedef struct fedl_client_progress {
     uint32_t count;
-    uint32_t forgotten_id; /* highest task whose masked rounds were forgotten; 0 = none */
+    uint32_t forgotten_id;  /* highest task whose masked rounds were forgotten; 0 = none */
+    uint64_t rho_forgotten; /* what tasks had spent that are not in the table any more */
     fedl_client_accepted tasks[FEDL_PROGRESS_TASKS_MAX];
 } fedl_client_progress;
 
-/** Writes the record, little-endian: format u8 = 3, count u8, forgotten id u32, then per task id,
- * version u32, digest 32, round opened, attempt opened, round closed, resumed u32, ρ spent u64.
+/** Writes the record, little-endian: format u8 = 4, count u8, forgotten id u32, ρ forgotten
+ * u64, then per task id, version u32, digest 32, round opened, attempt opened, round closed,
+ * resumed u32, ρ spent u64.
  * Returns its size. progress: count in range. */
 size_t fedl_client_progress_encode(uint8_t out[FEDL_PROGRESS_BYTES_MAX],
                                    const fedl_client_progress *progress);
-/** Reads a record, also of the first kind (8 bytes: id, version) and of format 2 (without what
- * belongs to masked rounds). Errors: ERR_VERSION (of a
- * newer library), ERR_FORMAT. */
+/** Reads a record, also of the first kind (8 bytes: id, version), of format 2 (without what belongs
+ * to masked rounds) and of format 3 (without ρ forgotten, which then is 0). Errors: ERR_VERSION (of
+ * a newer library), ERR_FORMAT. */
 FEDL_NODISCARD fedl_status fedl_client_progress_decode(fedl_client_progress *progress,
                                                        fedl_bytes bytes);
 

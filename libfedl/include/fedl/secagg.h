@@ -75,10 +75,13 @@ typedef struct fedl_site_policy {
     uint32_t epochs_max;
     uint32_t w_max;
     uint32_t clip_q16_max;
-    uint64_t rho_budget; /* of this device per task; UINT64_MAX = the plan's alone counts */
+    uint64_t rho_max;    /* most that one task may spend, FEDL_RHO_ONE units: plans with a larger
+                            budget, or without noise of the devices, are refused; UINT64_MAX = any */
+    uint64_t rho_budget; /* of this device, over all its tasks together, past ones included;
+                            UINT64_MAX = no limit */
 } fedl_site_policy;
 
-/** masked, min_cohort 5, γ 100 ‰, 100 epochs, w_max 8, any clip, any ρ. */
+/** masked, min_cohort 5, γ 100 ‰, 100 epochs, w_max 8, any clip, any ρ, no budget. */
 void fedl_site_policy_default(fedl_site_policy *policy);
 
 /*
@@ -168,7 +171,9 @@ void fedl_site_policy_default(fedl_site_policy *policy);
     X(COHORT_LARGE, 39, "more devices than the plan's ring has room for",                          \
       "update the server; if it is new, it is broken or lies")                                     \
     X(POLICY_HELPER, 40, "the task trusts a helper, this site asks for masks among devices",       \
-      "set aggregation mode = masked in the plan, or min_aggregation = helper in the policy")
+      "set aggregation mode = masked in the plan, or min_aggregation = helper in the policy")      \
+    X(POLICY_EPSILON, 41, "the plan may spend more privacy than this site allows",                 \
+      "lower epsilon in the plan, or raise epsilon_max in the policy")
 
 typedef enum fedl_refusal {
     FEDL_REFUSAL_NONE = 0,

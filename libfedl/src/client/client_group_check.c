@@ -31,14 +31,6 @@ uint64_t fedli_client_charge(const fedli_client_state *c, const fedl_plan *plan)
         s->gamma_permille > policy->gamma_permille ? s->gamma_permille : policy->gamma_permille);
 }
 
-static uint64_t budget_of(const fedli_client_state *c, const fedl_plan *plan)
-{
-    const uint64_t site = c->cfg.policy.rho_budget;
-    return plan->privacy.mode == FEDL_PRIVACY_NONE || plan->privacy.rho_budget > site
-               ? site
-               : plan->privacy.rho_budget;
-}
-
 static const fedl_client_accepted *marks_of(const fedli_client_state *c, uint32_t task_id)
 {
     const fedl_client_progress *progress = &c->cfg.progress;
@@ -53,13 +45,16 @@ static const fedl_client_accepted *marks_of(const fedli_client_state *c, uint32_
 bool fedli_client_affords(const fedli_client_state *c, uint32_t task_id, const fedl_plan *plan,
                           uint64_t *left)
 {
-    const uint64_t budget = budget_of(c, plan);
-    const fedl_client_accepted *marks = marks_of(c, task_id);
-    const uint64_t spent = marks == NULL ? 0 : marks->rho_spent;
+    const bool charges = plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED;
+    const uint64_t room =
+        charges ? fedli_progress_left(&c->cfg.progress, task_id, plan->privacy.rho_budget,
+                                      c->cfg.policy.rho_budget)
+                : UINT64_MAX;
+    const uint64_t charge = fedli_client_charge(c, plan);
     if (left != NULL) {
-        *left = spent < budget ? budget - spent : 0;
+        *left = room;
     }
-    return fedli_progress_affords(&c->cfg.progress, task_id, fedli_client_charge(c, plan), budget);
+    return charge != UINT64_MAX && charge <= room; /* the largest one: nothing bounds it */
 }
 
 fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_client_task *offered,

@@ -44,6 +44,7 @@ void fedli_policy_numbers(const fedl_site_policy *policy, const fedl_plan *plan,
         {FEDL_REFUSAL_POLICY_WEIGHT, plan->update.w_max, policy->w_max},
         {FEDL_REFUSAL_POLICY_CLIP, plan->update.clip_q16, policy->clip_q16_max},
         {FEDL_REFUSAL_BUDGET, plan->privacy.rho_budget, policy->rho_budget},
+        {FEDL_REFUSAL_POLICY_EPSILON, plan->privacy.rho_budget, policy->rho_max},
     };
     *asked = 0;
     *allowed = 0;
@@ -80,12 +81,15 @@ fedl_refusal fedli_policy_check(const fedl_site_policy *policy, const fedl_plan 
     if (plan->update.clip_q16 > policy->clip_q16_max) {
         return FEDL_REFUSAL_POLICY_CLIP;
     }
-    if (policy->require_privacy && plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED) {
+    /* Without noise of the devices nothing bounds what an update tells: above every limit. */
+    const bool limited = policy->rho_max != UINT64_MAX || policy->rho_budget != UINT64_MAX;
+    if ((policy->require_privacy || limited) && plan->privacy.mode != FEDL_PRIVACY_DISTRIBUTED) {
         return FEDL_REFUSAL_POLICY_PRIVACY;
     }
-    /* A budget of nothing is spent from the start; what rounds cost is charged one by one. */
-    if (plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED && policy->rho_budget == 0) {
-        return FEDL_REFUSAL_BUDGET;
+    /* All that the plan may ever spend; what its attempts do spend is charged one by one. */
+    if (limited && plan->privacy.rho_budget > policy->rho_max) {
+        return FEDL_REFUSAL_POLICY_EPSILON;
     }
-    return FEDL_REFUSAL_NONE;
+    /* A budget of nothing is spent from the start. */
+    return limited && policy->rho_budget == 0 ? FEDL_REFUSAL_BUDGET : FEDL_REFUSAL_NONE;
 }

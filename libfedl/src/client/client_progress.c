@@ -14,9 +14,11 @@
 
 #include <string.h>
 
-#define RECORD_FORMAT    3u
-#define HEAD_BYTES       6u
+#define RECORD_FORMAT    4u
+#define HEAD_BYTES       14u
 #define TASK_BYTES       64u
+#define FORMAT_MASKED    3u /* before the ledger of the device */
+#define MASKED_HEAD      6u
 #define FORMAT_PLAIN     2u /* before masked rounds */
 #define PLAIN_HEAD_BYTES 2u
 #define PLAIN_TASK_BYTES 40u
@@ -65,6 +67,11 @@ bool fedli_progress_holds(const fedl_client_progress *progress, const fedl_manif
            memcmp(newest->digest, manifest->digest, DIGEST_BYTES) == 0;
 }
 
+static uint64_t add_up(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 /* The entry of the task, moved to the front; a new one has nothing but its id. */
 static fedl_client_accepted *touch(fedl_client_progress *progress, uint32_t task_id)
 {
@@ -79,6 +86,7 @@ static fedl_client_accepted *touch(fedl_client_progress *progress, uint32_t task
         if (last->round_opened != 0 && last->task_id > progress->forgotten_id) {
             progress->forgotten_id = last->task_id;
         }
+        progress->rho_forgotten = add_up(progress->rho_forgotten, last->rho_spent);
     } else {
         progress->count++;
     }
@@ -121,25 +129,31 @@ fedl_refusal fedli_progress_check_attempt(const fedl_client_progress *progress, 
     return later ? FEDL_REFUSAL_NONE : FEDL_REFUSAL_ROUND_REUSED;
 }
 
-bool fedli_progress_affords(const fedl_client_progress *progress, uint32_t task_id, uint64_t charge,
-                            uint64_t budget)
+uint64_t fedli_progress_left(const fedl_client_progress *progress, uint32_t task_id,
+                             uint64_t budget, uint64_t site_budget)
 {
     const fedl_client_accepted *task = find(progress, task_id);
     const uint64_t spent = task == NULL ? 0 : task->rho_spent;
-    /* The largest charge says that nothing bounds it. */
-    return charge != UINT64_MAX && charge <= budget && spent <= budget - charge;
+    const uint64_t left = spent < budget ? budget - spent : 0;
+    uint64_t all = progress->rho_forgotten;
+    for (uint32_t i = 0; i < progress->count; i++) {
+        all = add_up(all, progress->tasks[i].rho_spent);
+    }
+    const uint64_t site_left = site_budget == UINT64_MAX ? UINT64_MAX
+                               : all < site_budget       ? site_budget - all
+                                                         : 0;
+    return left < site_left ? left : site_left;
 }
 
 void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint32_t round,
                          uint32_t attempt, uint64_t charge)
 {
     fedl_client_accepted *task = touch(progress, task_id);
-    const uint64_t room = UINT64_MAX - task->rho_spent;
     FEDLI_CHECK(round > task->round_opened ||
                 (round == task->round_opened && attempt > task->attempt_opened));
     task->round_opened = round;
     task->attempt_opened = attempt;
-    task->rho_spent += charge < room ? charge : room;
+    task->rho_spent = add_up(task->rho_spent, charge);
 }
 
 void fedli_progress_resume(fedl_client_progress *progress, uint32_t task_id)
@@ -164,6 +178,7 @@ size_t fedl_client_progress_encode(uint8_t out[FEDL_PROGRESS_BYTES_MAX],
     fedli_write_u8(&writer, RECORD_FORMAT);
     fedli_write_u8(&writer, (uint8_t)progress->count);
     fedli_write_u32(&writer, progress->forgotten_id);
+    fedli_write_u64(&writer, progress->rho_forgotten);
     for (uint32_t i = 0; i < progress->count; i++) {
         const fedl_client_accepted *task = &progress->tasks[i];
         fedli_write_u32(&writer, task->task_id);
@@ -207,11 +222,14 @@ fedl_status fedl_client_progress_decode(fedl_client_progress *progress, fedl_byt
     if (bytes.size < PLAIN_HEAD_BYTES) {
         return FEDL_ERR_FORMAT;
     }
-    const bool masked = bytes.data[0] == RECORD_FORMAT;
-    if (!masked && bytes.data[0] != FORMAT_PLAIN) {
+    const uint32_t format = bytes.data[0];
+    const bool masked = format == RECORD_FORMAT || format == FORMAT_MASKED;
+    if (!masked && format != FORMAT_PLAIN) {
         return FEDL_ERR_VERSION;
     }
-    const size_t head_bytes = masked ? HEAD_BYTES : PLAIN_HEAD_BYTES;
+    const size_t head_bytes = format == RECORD_FORMAT   ? HEAD_BYTES
+                              : format == FORMAT_MASKED ? MASKED_HEAD
+                                                        : PLAIN_HEAD_BYTES;
     const size_t task_bytes = masked ? TASK_BYTES : PLAIN_TASK_BYTES;
     const uint32_t count = bytes.data[1];
     if (count > FEDL_PROGRESS_TASKS_MAX || bytes.size != head_bytes + count * task_bytes) {
@@ -219,6 +237,7 @@ fedl_status fedl_client_progress_decode(fedl_client_progress *progress, fedl_byt
     }
     fedli_reader_init(&reader, fedl_bytes_of(bytes.data + 2, bytes.size - 2u));
     read.forgotten_id = masked ? fedli_read_u32(&reader) : 0;
+    read.rho_forgotten = format == RECORD_FORMAT ? fedli_read_u64(&reader) : 0;
     for (; read.count < count; read.count++) {
         fedl_client_accepted *task = &read.tasks[read.count];
         read_task(task, &reader, masked);

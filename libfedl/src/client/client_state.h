@@ -278,9 +278,10 @@ void fedli_progress_accept(fedl_client_progress *progress, const fedl_manifest *
  * task was forgotten), NONE. */
 fedl_refusal fedli_progress_check_attempt(const fedl_client_progress *progress, uint32_t task_id,
                                           uint32_t round, uint32_t attempt);
-/** True when the charge still fits into the budget, both in FEDL_RHO_ONE units. */
-bool fedli_progress_affords(const fedl_client_progress *progress, uint32_t task_id, uint64_t charge,
-                            uint64_t budget);
+/** What is left of the task's budget and of what all tasks of this device may spend together
+ * (UINT64_MAX: no limit), whichever is less; all in FEDL_RHO_ONE units. */
+uint64_t fedli_progress_left(const fedl_client_progress *progress, uint32_t task_id,
+                             uint64_t budget, uint64_t site_budget);
 /** The roster of this attempt is accepted, and its privacy charged. */
 void fedli_progress_open(fedl_client_progress *progress, uint32_t task_id, uint32_t round,
                          uint32_t attempt, uint64_t charge);

@@ -52,6 +52,7 @@ void fedl_site_policy_default(fedl_site_policy *policy)
                                        .epochs_max = 100,
                                        .w_max = 8,
                                        .clip_q16_max = UINT32_MAX,
+                                       .rho_max = UINT64_MAX,
                                        .rho_budget = UINT64_MAX};
     *policy = standard;
 }
