@@ -8,6 +8,9 @@
 
 #include "agent_home.h"
 
+/* ε of policies and of the device's ledger is told for this δ; what is kept is ρ. */
+#define AGENT_POLICY_DELTA 1e-6
+
 /** Changes one value; pair is "key = value", blanks around both don't matter. False: text says in
  * one line what is wrong, and *policy is untouched. */
 bool agent_policy_set(fedl_site_policy *policy, const char *pair, char text[256]);

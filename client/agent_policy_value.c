@@ -5,12 +5,12 @@
  */
 #include "agent_policy_value.h"
 
+#include "agent_policy.h"
+
 #include "planner/accountant.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#define DELTA 1e-6 /* epsilon_max and epsilon_budget are told for this one */
 
 typedef enum value_form {
     FORM_AGGREGATION = 1, /* plain | masked */
@@ -131,7 +131,7 @@ static bool read_value(uint64_t *out, const key_row *row, const char *value)
         if (!read_scaled(out, value, 4) || *out < row->low || *out > row->high) {
             return false;
         }
-        *out = fedl_zcdp_units_down(fedl_zcdp_rho((double)*out / 1e4, DELTA));
+        *out = fedl_zcdp_units_down(fedl_zcdp_rho((double)*out / 1e4, AGENT_POLICY_DELTA));
         return true;
     }
     return false;
@@ -251,7 +251,8 @@ static void print_value(FILE *out, const key_row *row, uint64_t value, bool json
         if (value == UINT64_MAX) {
             (void)fputs(json ? "null" : "any", out);
         } else {
-            (void)fprintf(out, "%.4f", fedl_zcdp_epsilon(fedl_zcdp_from_units(value), DELTA));
+            (void)fprintf(out, "%.4f",
+                          fedl_zcdp_epsilon(fedl_zcdp_from_units(value), AGENT_POLICY_DELTA));
         }
         return;
     }

@@ -5,9 +5,20 @@
 #include "agent_run.h"
 #include "base/hex.h"
 #include "base/secret.h"
+#include "planner/accountant.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* What all tasks of this device have spent together, as ρ. */
+static double spent_of(const fedl_client_progress *progress)
+{
+    double rho = fedl_zcdp_from_units(progress->rho_forgotten);
+    for (uint32_t i = 0; i < progress->count; i++) {
+        rho += fedl_zcdp_from_units(progress->tasks[i].rho_spent);
+    }
+    return rho;
+}
 
 static void print_text(const agent_home *home, const fedl_identity *identity, const char *url,
                        const fedl_client_progress *progress, const fedl_site_policy *policy,
@@ -20,6 +31,10 @@ static void print_text(const agent_home *home, const fedl_identity *identity, co
     if (progress->count != 0) {
         (void)printf("newest    task %u, version %u\n", progress->tasks[0].task_id,
                      progress->tasks[0].version);
+    }
+    if (spent_of(progress) > 0) {
+        (void)printf("spent     epsilon %.4f at delta %g, in all tasks\n",
+                     fedl_zcdp_epsilon(spent_of(progress), AGENT_POLICY_DELTA), AGENT_POLICY_DELTA);
     }
     agent_policy_print(stdout, policy, false);
     if (model == NULL) {
@@ -42,8 +57,10 @@ static void print_json(const agent_home *home, const fedl_identity *identity, co
     agent_json_string(stdout, home->path);
     (void)printf(",\"device\":%u,\"fleet\":\"%s\",\"server\":", identity->device_id, hex);
     agent_json_string(stdout, url);
-    (void)printf(",\"newest_task\":%u,\"newest_version\":%u,\"policy\":{",
-                 progress->tasks[0].task_id, progress->tasks[0].version);
+    (void)printf(",\"newest_task\":%u,\"newest_version\":%u", progress->tasks[0].task_id,
+                 progress->tasks[0].version);
+    (void)printf(",\"rho_spent\":%.12g,\"epsilon_spent\":%.6g,\"policy\":{", spent_of(progress),
+                 fedl_zcdp_epsilon(spent_of(progress), AGENT_POLICY_DELTA));
     agent_policy_print(stdout, policy, true);
     (void)printf("},\"model\":");
     if (model == NULL) {
