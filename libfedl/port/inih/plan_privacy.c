@@ -117,7 +117,7 @@ static double epsilon_for(const fedl_task_config *config, uint64_t charge)
     return ceil(fedl_zcdp_epsilon(rho, config->privacy_delta) * 1000 + 1) / 1000;
 }
 
-/* The budget must pay for every round once: devices charge repeated attempts on top. */
+/* The budget must pay for every round once: failed attempts are charged on top. */
 static void check_budget(plan_draft *draft)
 {
     const fedl_task_config *config = draft->config;
