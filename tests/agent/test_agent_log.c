@@ -120,7 +120,7 @@ static void the_documentation_has_every_rule(void **state)
         at += strlen(row);
         count++;
     }
-    assert_int_equal(count, 40);
+    assert_int_equal(count, 41);
     assert_int_equal(*at, '\n'); /* and no other */
     assert_string_equal(fedl_refusal_name(FEDL_REFUSAL_NONE), "NONE");
     assert_string_equal(fedl_refusal_remedy(FEDL_REFUSAL_NONE), "none");
