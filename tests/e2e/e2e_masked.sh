@@ -16,7 +16,7 @@ done
 
 # Their policy is the default: not plain.
 fedl task add "$box/plan.ini" >/dev/null
-tail --pid="$client1" -n +1 -f "$box/client1.log" | grep -q -m 1 'this site asks for masking (--allow-plain'
+tail --pid="$client1" -n +1 -f "$box/client1.log" | grep -q -m 1 'this site asks for masking; .*--allow-plain'
 fedl task pause 1 >/dev/null
 
 sed 's/^mode .*/mode = masked/; s/^name .*/name = masked/' "$box/plan.ini" >"$box/masked.ini"

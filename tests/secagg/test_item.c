@@ -99,12 +99,15 @@ static void refusals_have_texts(void **state)
     for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_POLICY_EPSILON; i++) {
         const char *text = fedl_refusal_text((fedl_refusal)i);
         assert_true(strlen(text) > 10);
+        assert_true(fedl_refusal_known((fedl_refusal)i));
         for (int j = FEDL_REFUSAL_PLAIN; j < i; j++) {
             assert_string_not_equal(text, fedl_refusal_text((fedl_refusal)j));
         }
     }
     assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_POLICY_EPSILON + 1)),
                         "unknown");
+    assert_false(fedl_refusal_known((fedl_refusal)(FEDL_REFUSAL_POLICY_EPSILON + 1)));
+    assert_false(fedl_refusal_known(FEDL_REFUSAL_NONE));
 }
 
 static void site_policy_is_strict_by_default(void **state)

@@ -182,6 +182,8 @@ typedef enum fedl_refusal {
 #undef FEDL_REFUSAL_ENUM
 } fedl_refusal;
 
+/** True for a value of the list above; not for NONE. */
+bool fedl_refusal_known(fedl_refusal refusal);
 /** The text of the list above; "none" for NONE, "unknown" for a value that is not in it. */
 const char *fedl_refusal_text(fedl_refusal refusal);
 /** The remedy of the list above; "none" and "unknown" likewise. */

@@ -65,8 +65,7 @@ static bool end_is_named(const fedli_party *party)
                fedli_load_u32(complaint + 4) == (uint32_t)s->refusal;
     }
     if (s->phase == FEDLI_PHASE_REFUSED) {
-        return s->refusal != FEDL_REFUSAL_NONE &&
-               strcmp(fedl_refusal_text(s->refusal), "unknown") != 0;
+        return fedl_refusal_known(s->refusal);
     }
     return s->refusal == FEDL_REFUSAL_NONE && s->accused == 0 && s->asked == 0 && s->allowed == 0;
 }

@@ -2,6 +2,19 @@
 /* Names and texts of refusals, and the default policy of a site. */
 #include "fedl/secagg.h"
 
+bool fedl_refusal_known(fedl_refusal refusal)
+{
+    switch (refusal) {
+#define REFUSAL_KNOWN(name, value, text, remedy) case FEDL_REFUSAL_##name:
+        FEDL_REFUSAL_MAP(REFUSAL_KNOWN)
+#undef REFUSAL_KNOWN
+        return true;
+    case FEDL_REFUSAL_NONE:
+        break;
+    }
+    return false;
+}
+
 const char *fedl_refusal_text(fedl_refusal refusal)
 {
     switch (refusal) {
