@@ -141,6 +141,37 @@ static void busy_server_is_asked_again(void **state)
     world_destroy(w);
 }
 
+static uint32_t sent_away_ms;
+
+static world_answer send_away(world *w, const fedl_message *request, fedl_message *reply)
+{
+    const world_answer answer = busy_first(w, request, reply);
+    if (w->counter == 1) {
+        reply->u.reject.retry_after_ms = sent_away_ms;
+    }
+    return answer;
+}
+
+static void busy_server_says_when(void **state)
+{
+    (void)state;
+    /* As long as it says, which is longer than the first back-off; at most the longest one. */
+    static const uint32_t asked_ms[] = {5000, 3600000};
+    for (size_t i = 0; i < 2; i++) {
+        world *w = world_create(FEDL_CLIENT_JOIN);
+        const uint32_t most_ms = w->cfg.backoff_ms_max;
+        assert_true(most_ms > 5000);
+        sent_away_ms = asked_ms[i];
+        w->hook = send_away;
+        world_run(w, 100);
+        const fedl_instant_ns before = w->now_ns;
+        world_advance(w, 100);
+        assert_true(w->done);
+        assert_true(w->now_ns - before == (fedl_instant_ns)(i == 0 ? 5000 : most_ms) * WORLD_MS);
+        world_destroy(w);
+    }
+}
+
 static void refused_join_gives_up(void **state)
 {
     (void)state;
@@ -274,6 +305,7 @@ int main(void)
         cmocka_unit_test(used_token_ends_with_its_own_status),
         cmocka_unit_test(lost_answer_is_asked_for_with_the_same_keys),
         cmocka_unit_test(busy_server_is_asked_again),
+        cmocka_unit_test(busy_server_says_when),
         cmocka_unit_test(refused_join_gives_up),
         cmocka_unit_test(wrong_certificates_are_refused),
         cmocka_unit_test(identity_that_cannot_be_stored_is_reported),

@@ -116,10 +116,12 @@ void fedli_client_on_connected(fedli_client_state *c)
     fedli_client_log(c, FEDL_CLIENT_LOG_CONNECTED);
 }
 
-/* The link is down from here on; the work stays what it was. Returns the pause. */
-static uint32_t take_link_down(fedli_client_state *c)
+/* The link is down from here on, for least_ms or longer; the work stays what it was. Returns the
+ * pause. */
+static uint32_t take_link_down(fedli_client_state *c, uint32_t least_ms)
 {
     uint32_t pause_ms = fedli_client_backoff_ms(c, c->failures);
+    pause_ms = pause_ms < least_ms ? least_ms : pause_ms;
     /* A pause that outlasts the step gives the attempt up; but a server that is gone for longer
      * must not find a whole cohort in a hurry. */
     if (in_masked_step(c) && c->failures < STEP_FAILURES_MAX) {
@@ -138,12 +140,24 @@ static uint32_t take_link_down(fedli_client_state *c)
     return pause_ms;
 }
 
-void fedli_client_link_fail(fedli_client_state *c, fedl_client_log_kind kind, fedl_status status)
+static void link_fail(fedli_client_state *c, fedl_client_log_kind kind, fedl_status status,
+                      uint32_t least_ms)
 {
     fedl_client_action *log = fedli_client_log(c, kind);
     fedli_client_action(c, FEDL_CLIENT_CLOSE);
     log->status = status;
-    log->a = take_link_down(c);
+    log->a = take_link_down(c, least_ms);
+}
+
+void fedli_client_link_fail(fedli_client_state *c, fedl_client_log_kind kind, fedl_status status)
+{
+    link_fail(c, kind, status, 0);
+}
+
+void fedli_client_link_sent_away(fedli_client_state *c, uint32_t retry_after_ms)
+{
+    link_fail(c, FEDL_CLIENT_LOG_CONNECTION_LOST, FEDL_ERR_BUSY,
+              min_u32(retry_after_ms, c->cfg.backoff_ms_max));
 }
 
 void fedli_client_on_disconnected(fedli_client_state *c)
@@ -153,7 +167,7 @@ void fedli_client_on_disconnected(fedli_client_state *c)
     }
     fedl_client_action *log = fedli_client_log(c, FEDL_CLIENT_LOG_CONNECTION_LOST);
     log->status = FEDL_ERR_CONNECTION;
-    log->a = take_link_down(c);
+    log->a = take_link_down(c, 0);
 }
 
 void fedli_client_on_timeout(fedli_client_state *c)

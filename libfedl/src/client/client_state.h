@@ -209,6 +209,8 @@ void fedli_client_pump(fedli_client_state *c);
 void fedli_client_on_connected(fedli_client_state *c);
 /** Closes and comes back later. kind: why; status goes into the log. */
 void fedli_client_link_fail(fedli_client_state *c, fedl_client_log_kind kind, fedl_status status);
+/** The same for a server that is busy: not before what it says, at most the longest back-off. */
+void fedli_client_link_sent_away(fedli_client_state *c, uint32_t retry_after_ms);
 void fedli_client_on_disconnected(fedli_client_state *c);
 void fedli_client_on_timeout(fedli_client_state *c);
 void fedli_client_session_drop(fedli_client_state *c);

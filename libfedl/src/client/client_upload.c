@@ -172,9 +172,9 @@ static void give_up_task(fedli_client_state *c)
     fedli_client_checkin_later(c, pause_ms);
 }
 
-static void reject_of_join(fedli_client_state *c, fedl_reject_code code)
+static void reject_of_join(fedli_client_state *c, const fedl_message_reject *reject)
 {
-    switch (code) {
+    switch (reject->code) {
     case FEDL_REJECT_TOKEN:
         fedli_client_finish(c, FEDL_ERR_EXPIRED);
         return;
@@ -191,8 +191,9 @@ static void reject_of_join(fedli_client_state *c, fedl_reject_code code)
     case FEDL_REJECT_NOT_MEMBER:
     case FEDL_REJECT_MISMATCH:
     case FEDL_REJECT_NOT_FOUND:
-        /* The handshake is used up: come back and enrol again with the same keys. */
-        fedli_client_link_fail(c, FEDL_CLIENT_LOG_CONNECTION_LOST, FEDL_ERR_BUSY);
+        /* The handshake is used up: come back and enrol again with the same keys. A device may wait
+         * a day for its certificate, and each handshake costs the server: not before it says. */
+        fedli_client_link_sent_away(c, reject->retry_after_ms);
         return;
     }
 }
@@ -222,7 +223,7 @@ void fedli_client_on_reject(fedli_client_state *c, const fedl_message_reject *re
     log->a = (uint64_t)reject->code;
     log->text = printable(c, reject->text);
     if (c->work == FEDLI_WORK_JOIN) {
-        reject_of_join(c, reject->code);
+        reject_of_join(c, reject);
         return;
     }
     switch (reject->code) {
