@@ -71,7 +71,7 @@ static bool pump_get(world *w, uint32_t position)
         w->tamper(w, position, item, &blob);
     }
     note(w, position, (uint32_t)item, fedl_bytes_of(blob.data, blob.size));
-    for (size_t at = 0; at < blob.size;) {
+    for (size_t at = 0, moved = 0; at < blob.size;) {
         const size_t left = blob.size - at;
         const size_t step = w->part_bytes == 0 || w->part_bytes > left ? left : w->part_bytes;
         assert_int_equal(fedli_party_offset(&device->party), at);
@@ -80,12 +80,16 @@ static bool pump_get(world *w, uint32_t position)
         if (w->look != NULL) {
             w->look(w, position);
         }
-        if (w->restore_always) {
+        /* A roster that is half read begins again then: moved at twice the bytes each time, it
+         * still comes to its end. */
+        if (w->restore_always && (item != FEDL_ITEM_ROSTER || at == blob.size || at > 2u * moved)) {
             move_party(w, device);
+            moved = at;
         }
         if (fedli_party_next(&device->party) != FEDLI_PARTY_GET) {
             break;
         }
+        at = at == blob.size ? at : (size_t)fedli_party_offset(&device->party);
     }
     free(blob.data);
     return true;

@@ -128,7 +128,8 @@ uint32_t fedli_party_accused(const fedli_party *party); /* device id with SHARE 
  * compares no numbers. */
 void fedli_party_numbers(const fedli_party *party, uint32_t *asked, uint32_t *allowed);
 uint32_t fedli_party_cohort(const fedli_party *party); /* n, once the roster is read */
-/** Binds a block that holds the bytes of a saved party again. Errors: ERR_SIZE, ERR_CORRUPT (the
+/** Binds a block that holds the bytes of a saved party again. A roster that was half read is asked
+ * for from its first byte; all else goes on where it was. Errors: ERR_SIZE, ERR_CORRUPT (the
  * bytes changed, belong to another attempt, device or plan, or are none that a party leaves
  * behind), ERR_AUTH (as begin). */
 FEDL_NODISCARD fedl_status fedli_party_restore(fedli_party *party, const fedli_party_setup *setup,

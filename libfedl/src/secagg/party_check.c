@@ -4,7 +4,8 @@
  * this is asked, but by a key that lies beside them: whoever reads a device's flash can write a
  * state with a good tag. So every count is compared with its limit, every phase with what must be
  * known or wiped by then, and all that is computed from something else is computed again; what is
- * left free are keys, hashes and ids.
+ * left free are keys, digests and ids. What is no plain value, the state of a hash over a roster
+ * that is half read, can't be judged and is not used: restore() begins such a roster again.
  */
 #include "base/cursor.h"
 #include "base/secret.h"

@@ -137,6 +137,29 @@ static bool is_whole(const fedli_party *party)
     return fedli_equal_ct(digest, s->body_digest, sizeof digest);
 }
 
+/* What a roster under way leaves in the block is not to be trusted: the hash in the area is the
+ * port's own, with counters inside that nobody here can judge, and whoever wrote it may have known
+ * the digests' key. The item begins again, as when its phase was entered: it costs its bytes once
+ * more, and the host is asked from offset 0. */
+static void begin_roster_again(fedli_party *party)
+{
+    fedli_party_state *s = party->state;
+    if (s->phase == FEDLI_PHASE_ROSTER) {
+        s->n = 0;
+        s->k = 0;
+        s->t = 0;
+        s->position = FEDLI_PARTY_NOWHERE;
+        fedli_wipe(fedli_party_at(party, s->at.peers), s->at.block_bytes - s->at.peers);
+        fedli_party_enter(party, FEDLI_PHASE_ROSTER);
+    } else if (s->phase == FEDLI_PHASE_ROSTER_AGAIN) {
+        fedli_wipe(fedli_party_area(party), s->at.area_bytes);
+        fedli_party_enter(party, FEDLI_PHASE_ROSTER_AGAIN);
+    } else {
+        return;
+    }
+    fedli_party_settle(party);
+}
+
 fedl_status fedli_party_restore(fedli_party *party, const fedli_party_setup *setup,
                                 fedli_epoch_key *epoch, fedli_pair_cache_entry *cache,
                                 uint32_t cache_count, void *block, size_t block_bytes)
@@ -158,5 +181,6 @@ fedl_status fedli_party_restore(fedli_party *party, const fedli_party_setup *set
         return FEDL_ERR_CORRUPT;
     }
     *party = restored;
+    begin_roster_again(party);
     return FEDL_OK;
 }
