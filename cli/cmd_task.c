@@ -51,6 +51,7 @@ static const fedl_column show_columns[] = {
     {"shared", "sent shares", FEDL_CELL_NUMBER},
     {"survivors", "are in the sum", FEDL_CELL_NUMBER},
     {"privacy", "noise", FEDL_CELL_TEXT},
+    {"clip", "clip of the round", FEDL_CELL_REAL},
     {"rho_spent", "privacy spent (rho)", FEDL_CELL_REAL},
     {"rho_budget", "privacy budget (rho)", FEDL_CELL_REAL},
     {"delta", "delta", FEDL_CELL_REAL},

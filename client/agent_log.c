@@ -211,6 +211,7 @@ static const number_form number_forms[] = {
     {FEDL_REFUSAL_POLICY_CLIP, 65536, 4, "the task says ", ", this device at most ", ""},
     {FEDL_REFUSAL_POLICY_EPSILON, (double)FEDL_RHO_ONE, 6, "the task may spend rho ",
      ", this device at most ", ""},
+    {FEDL_REFUSAL_BOUND, 65536, 4, "the round says ", ", the plan allows at most ", ""},
     {FEDL_REFUSAL_BUDGET, (double)FEDL_RHO_ONE, 6, "rho ", " is asked for, left are ", ""},
     {FEDL_REFUSAL_ROUND_REUSED, 1, 0, "round ", ", answered are those up to ", ""},
     {FEDL_REFUSAL_ROUND_CLOSED, 1, 0, "round ", ", answered are those up to ", ""},

@@ -79,6 +79,9 @@ static void print_round(const fedl_sim_monitor *monitor, const fedl_sim_round *r
     if (monitor->data->task->plan.privacy.mode != FEDL_PRIVACY_NONE) {
         printf("  epsilon %.3g", fedl_sim_epsilon(monitor->data->task, round->rho_spent));
     }
+    if (round->bound_q16 != 0) {
+        printf("  clip %.4g", round->bound_q16 / 65536.0);
+    }
     printf("  version %u  up %.1f KB  virtual %.1f s\n", round->version,
            (double)round->metrics.bytes_up / 1000.0, (double)round->at_ns / 1e9);
     fflush(stdout);
@@ -114,6 +117,7 @@ static fedl_status write_curve(const fedl_sim_monitor *monitor, const fedl_sim_r
     fedl_sim_json_real(&json, "rho_spent", fedl_sim_rho(monitor->data->task, round->rho_spent));
     fedl_sim_json_real(&json, "epsilon_spent",
                        fedl_sim_epsilon(monitor->data->task, round->rho_spent));
+    fedl_sim_json_real(&json, "clip", round->bound_q16 != 0 ? round->bound_q16 / 65536.0 : none);
     fedl_sim_json_count(&json, "bytes_up", round->metrics.bytes_up);
     fedl_sim_json_count(&json, "bytes_down", round->metrics.bytes_down);
     fedl_sim_json_number(&json, "virtual_s", (double)round->at_ns / 1e9);
@@ -193,6 +197,7 @@ static void on_stored(void *context, fedl_instant_ns now_ns, const fedl_store_op
     }
     if (op->kind == FEDL_STORE_TASK_ADD) {
         remember(&monitor->status, keep_model(monitor, op->model.container));
+        monitor->bound_q16 = op->model.bound_q16;
     }
     if (op->kind != FEDL_STORE_COMMIT || monitor->round_count == task->round.round_count) {
         return;
@@ -205,7 +210,9 @@ static void on_stored(void *context, fedl_instant_ns now_ns, const fedl_store_op
                               .attempt = op->attempt,
                               .metrics = op->metrics,
                               .rho_spent = totals.rho_spent,
+                              .bound_q16 = monitor->bound_q16,
                               .at_ns = now_ns};
+    monitor->bound_q16 = op->model.bound_q16;
     remember(&monitor->status, keep_model(monitor, op->model.container));
     const bool due =
         op->round % task->experiment.eval_every_rounds == 0 || op->round == task->round.round_count;

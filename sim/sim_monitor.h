@@ -20,6 +20,7 @@ typedef struct fedl_sim_round {
     uint32_t attempt;
     fedl_round_metrics metrics;
     uint64_t rho_spent; /* by the task, when this round was committed */
+    uint32_t bound_q16; /* adaptive clipping: of this round; else 0 */
     fedl_instant_ns at_ns;
     fedl_sim_eval *eval; /* under way */
     bool has_test;
@@ -37,7 +38,8 @@ typedef struct fedl_sim_monitor {
     fedl_sim_round *rounds; /* [round_count of the plan] */
     uint32_t round_count;   /* committed */
     uint32_t printed_count;
-    uint8_t *model; /* newest container */
+    uint32_t bound_q16; /* of the next round */
+    uint8_t *model;     /* newest container */
     size_t model_bytes;
     bool has_test;
     fedl_eval_stats last_test;

@@ -71,6 +71,12 @@ void fedl_accum_unrotate(fedl_accum *accum, uint32_t seed);
 void fedl_accum_noise(fedl_accum *accum, uint32_t sigma2_q8, fedl_keystream_fn stream,
                       const uint8_t key[32]);
 /**
+ * Adaptive clipping: the same for the tail's FEDL_TAIL_CLIPPED, mod 2^64, with a sample of its own
+ * from the same key.
+ */
+void fedl_accum_noise_bit(fedl_accum *accum, uint32_t sigma2_q8, fedl_keystream_fn stream,
+                          const uint8_t key[32]);
+/**
  * Takes an exported sum of count vectors in place of the present content.
  * Errors: ERR_MISMATCH (its size), ERR_RANGE (count above clients_max).
  */

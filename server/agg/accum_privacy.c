@@ -40,6 +40,12 @@ void fedl_accum_unrotate(fedl_accum *accum, uint32_t seed)
     }
 }
 
+void fedl_accum_noise_bit(fedl_accum *accum, uint32_t sigma2_q8, fedl_keystream_fn stream,
+                          const uint8_t key[32])
+{
+    accum->tail[FEDL_TAIL_CLIPPED] += (uint64_t)(int64_t)fedli_noise_bit(sigma2_q8, stream, key);
+}
+
 void fedl_accum_noise(fedl_accum *accum, uint32_t sigma2_q8, fedl_keystream_fn stream,
                       const uint8_t key[32])
 {

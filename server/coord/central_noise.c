@@ -56,5 +56,9 @@ void fedli_central_noise(const fedli_coord_state *c, fedli_task *t)
     }
     derive_key(c, t, key);
     fedl_accum_noise(&t->accum, t->plan.update.sum_sigma2_q8, fedli_prg_best()->stream, key);
+    if (t->plan.privacy.adaptive_clip) {
+        fedl_accum_noise_bit(&t->accum, t->plan.privacy.bit_sigma2_q8, fedli_prg_best()->stream,
+                             key);
+    }
     fedli_wipe(key, sizeof key);
 }

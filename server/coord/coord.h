@@ -317,6 +317,7 @@ typedef struct fedl_task_info {
     uint32_t member_count;
     uint32_t report_count;
     uint32_t parameter_count;
+    uint32_t bound_q16; /* adaptive clipping: of the round under way or next; else 0 */
     bool masked;
     uint32_t cohort_count;   /* masked: READYs so far, then the size of the roster */
     uint32_t share_count;    /* masked, from FREEZING on: devices with shares (U2) … */

@@ -46,6 +46,7 @@ void fedl_coord_task_at(const fedl_coord *coord, fedl_task_info *info, uint32_t 
     info->member_count = t->member_count;
     info->report_count = t->accum.count;
     info->parameter_count = t->master.parameter_count;
+    info->bound_q16 = t->model.bound_q16;
     info->masked = fedli_task_is_masked(t);
     if (t->masked.begun) {
         info->cohort_count = fedl_group_cohort(&t->masked.group);

@@ -272,6 +272,14 @@ static inline uint32_t fedli_task_pause_ms(const fedli_task *t)
 /* ---- task_check.c ---- */
 /** What a sum of this plan costs in privacy, as the server reckons; 0 without noise. */
 uint64_t fedli_task_charge(const fedl_plan *plan);
+/* ---- adaptive.c ---- */
+/** The devices above the round's bound: the finished, noisy count, cut to what it can be. */
+uint64_t fedli_adaptive_clipped(const fedli_task *t);
+/** The bound that goes with the version that is made of the finished sum; 0 without. */
+uint32_t fedli_adaptive_next(const fedli_task *t);
+/** The learning rate that undoes the devices' scaling; the plan's without. */
+uint32_t fedli_adaptive_lr_q16(const fedli_task *t);
+
 /* ---- central_noise.c ---- */
 /** Whether this server adds the noise, and charges for it with COMMIT, not with GROUP_COMMIT. */
 bool fedli_task_is_central(const fedli_task *t);

@@ -71,7 +71,8 @@ static void make_setup(const fedli_coord_state *c, fedli_task *t, fedl_group_set
     setup->attempt.attempt = t->attempt;
     setup->attempt.version = t->model.version;
     memcpy(setup->attempt.model_digest, t->model.digest, 32);
-    memcpy(setup->attempt.plan_digest, t->plan_digest, 32);
+    fedli_attempt_plan_digest(c->crypto, setup->attempt.plan_digest, t->plan_digest,
+                              t->model.bound_q16);
     setup->ca_public = c->cfg.identity.ca_public;
     setup->utc_s = c->event->utc_s;
     /* Devices that are left out may leave fewer than the goal: nobody else will come. */

@@ -30,7 +30,8 @@ void fedli_publish_sign(const fedli_coord_state *c, const fedli_task *t, fedl_mo
                               .security_counter = 1,
                               .library_version_min = LIBRARY_VERSION_MIN,
                               .expires_round = expires_round,
-                              .created_s = model->created_s};
+                              .created_s = model->created_s,
+                              .bound_q16 = model->bound_q16};
     fedl_digest(c->crypto, model->digest, t->container, t->container_bytes);
     memcpy(manifest.fleet_id, c->cfg.identity.fleet_id, 16);
     memcpy(manifest.parent_digest, model->parent_digest, 32);
@@ -57,7 +58,7 @@ static uint32_t list_counted(fedli_task *t)
 static void commit(fedli_coord_state *c, fedli_task *t)
 {
     const fedl_agg_config cfg = {.kind = t->agg->kind,
-                                 .server_lr_q16 = t->round_config.server_lr_q16,
+                                 .server_lr_q16 = fedli_adaptive_lr_q16(t),
                                  .update_exp = t->plan.update.update_exp};
     fedli_central_noise(c, t);
     fedl_status status = t->agg->apply(&cfg, &t->master, t->agg_state, &t->accum);
@@ -87,11 +88,13 @@ static void commit(fedli_coord_state *c, fedli_task *t)
     t->op.model.version = t->model.version + 1u;
     t->op.model.round = t->round;
     t->op.model.created_s = c->event->utc_s;
+    t->op.model.bound_q16 = fedli_adaptive_next(t);
     memcpy(t->op.model.parent_digest, t->model.digest, 32);
     fedli_publish_sign(c, t, &t->op.model, t->round + 1u);
     t->op.metrics = t->metrics;
     t->op.metrics.report_count = t->accum.count;
     memcpy(t->op.metrics.tail, t->accum.tail, sizeof t->op.metrics.tail);
+    t->op.metrics.tail[FEDL_TAIL_CLIPPED] = fedli_adaptive_clipped(t);
     t->op.metrics.duration_ms = (uint64_t)((c->now_ns - t->phase_since_ns) / 1000000);
     fedli_task_emit_op(c, t);
 }

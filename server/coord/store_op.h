@@ -55,6 +55,7 @@ typedef struct fedl_model_record {
     fedl_bytes
         agg_state; /* optimiser state after this version, host-independent bytes; may be empty */
     uint64_t created_s;
+    uint32_t bound_q16; /* adaptive clipping: as in manifest, where it is stored; else 0 */
 } fedl_model_record;
 
 /* Sums over the devices of a committed round, from the tail of the vectors. */

@@ -167,6 +167,7 @@ static fedl_status fill(fedli_coord_state *c, fedli_task *t, const task_pieces *
     t->model.container = fedl_bytes_of(t->container, t->container_bytes);
     t->model.master_words = t->master.words;
     t->model.parameter_count = parameters;
+    t->model.bound_q16 = setup->plan.privacy.adaptive_clip ? setup->plan.update.clip_q16 : 0;
     t->model.agg_state = fedl_bytes_of(t->agg_state, t->agg_state_bytes);
     return FEDL_OK;
 }
@@ -288,7 +289,8 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     }
     if (newest->parameter_count != t->master.parameter_count ||
         newest->agg_state.size != t->agg_state_bytes ||
-        memcmp(newest->digest, t->model.digest, 32) != 0 || !masked_sum_fits(t, restore)) {
+        memcmp(newest->digest, t->model.digest, 32) != 0 || !masked_sum_fits(t, restore) ||
+        !fedl_update_bound_fits(&t->plan.update, fedl_manifest_bound_q16(newest->manifest))) {
         fedli_task_remove(c, t);
         return FEDL_ERR_MISMATCH;
     }
@@ -300,6 +302,7 @@ fedl_status fedl_coord_restore_task(fedl_coord *coord, const fedl_task_restore *
     t->model.created_s = newest->created_s;
     memcpy(t->model.parent_digest, newest->parent_digest, 32);
     memcpy(t->model.manifest, newest->manifest, FEDLI_MANIFEST_BYTES);
+    t->model.bound_q16 = fedl_manifest_bound_q16(newest->manifest);
     memcpy(t->model.signature, newest->signature, 64);
     t->state = restore->state;
     t->rho_spent = restore->rho_spent;

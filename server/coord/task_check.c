@@ -51,10 +51,6 @@ fedl_status fedl_coord_task_check(const fedl_plan *plan, const fedl_round_config
         text = "unknown aggregator";
         status = FEDL_ERR_UNSUPPORTED;
     }
-    if (status == FEDL_OK && plan->privacy.adaptive_clip) {
-        text = "the clip norm can't follow the devices' norms yet: use adaptive_clip = no";
-        status = FEDL_ERR_UNSUPPORTED;
-    }
     if (status == FEDL_OK && fedli_task_charge(plan) > plan->privacy.rho_budget) {
         text = "the privacy budget pays for no round";
         status = FEDL_ERR_RANGE;

@@ -10,6 +10,7 @@
  */
 #include "base/cursor.h"
 #include "coord/coord_state.h"
+#include "update/gaussian.h"
 
 /* Exact metrics are not private: with noise of any kind a device says only that it is there. */
 static bool reports_metrics(const fedli_task *t)
@@ -17,21 +18,32 @@ static bool reports_metrics(const fedli_task *t)
     return t->plan.update.noise_sigma2_q8 == 0 && t->plan.update.sum_sigma2_q8 == 0;
 }
 
+/* Adaptive clipping: n devices, each 0 or 1 and its noise, if it makes any; re-centred. */
+static bool bits_are_sane(const fedl_update_config *update, uint64_t bits, uint64_t n)
+{
+    if (update->bit_sigma2_q8 == 0) {
+        return bits == 0;
+    }
+    const uint64_t noise = update->noise_sigma2_q8 == 0 ? 0 : n * FEDLI_NOISE_END; /* < 2^29 */
+    return bits + noise <= n + 2u * noise;
+}
+
 /* The tail of a sum of n vectors without metrics. */
-static bool bare_tail_is_sane(const uint64_t tail[FEDL_TAIL_WORDS], uint64_t n)
+static bool bare_tail_is_sane(const fedl_update_config *update,
+                              const uint64_t tail[FEDL_TAIL_WORDS], uint64_t n)
 {
     for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) {
-        if (tail[i] != (i == FEDL_TAIL_WEIGHT ? n : 0u)) {
+        if (i != FEDL_TAIL_CLIPPED && tail[i] != (i == FEDL_TAIL_WEIGHT ? n : 0u)) {
             return false;
         }
     }
-    return true;
+    return bits_are_sane(update, tail[FEDL_TAIL_CLIPPED], n);
 }
 
 static bool tail_is_sane(const fedli_task *t, const uint64_t tail[FEDL_TAIL_WORDS])
 {
     if (!reports_metrics(t)) {
-        return bare_tail_is_sane(tail, 1);
+        return bare_tail_is_sane(&t->plan.update, tail, 1);
     }
     return tail[FEDL_TAIL_WEIGHT] >= 1u && tail[FEDL_TAIL_WEIGHT] <= t->plan.update.w_max &&
            tail[FEDL_TAIL_ROWS] <= UINT32_MAX &&
@@ -91,7 +103,7 @@ static bool sum_tail_is_sane(const fedli_task *t)
     const uint64_t n = sum->count;
     const uint64_t rows_max = n * UINT32_MAX;
     if (!reports_metrics(t)) {
-        return bare_tail_is_sane(tail, n);
+        return bare_tail_is_sane(&t->plan.update, tail, n);
     }
     return !(tail[FEDL_TAIL_WEIGHT] < n || tail[FEDL_TAIL_WEIGHT] > n * t->plan.update.w_max ||
              tail[FEDL_TAIL_ROWS] > rows_max ||

@@ -102,6 +102,9 @@ static void put_task(cJSON *object, const fedl_host *host, const fedl_task_info 
     fedli_json_u64(object, "members", info->member_count);
     fedli_json_u64(object, "reports", info->report_count);
     fedli_json_u64(object, "parameters", info->parameter_count);
+    if (info->bound_q16 != 0) {
+        (void)cJSON_AddNumberToObject(object, "clip", info->bound_q16 / 65536.0);
+    }
     if (holder != NULL) {
         put_protection(object, holder);
     }

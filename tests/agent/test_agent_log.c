@@ -64,6 +64,11 @@ static void a_refusal_says_numbers_and_remedy(void **state)
          "task 3, round 8: not done: the clip norm is above this site's (the task says 4.0000, "
          "this device at most 0.5000); to do: lower clip in the plan, or raise clip_max in the "
          "policy; asking again in 1.5 s\n"},
+        {FEDL_REFUSAL_BOUND, 65536 * 17, 65536 * 16,
+         "task 3, round 8: not done: the bound of adaptive clipping is not one that the plan "
+         "allows "
+         "(the round says 17.0000, the plan allows at most 16.0000); to do: update the server; if "
+         "it is new, it is broken or lies; asking again in 1.5 s\n"},
         {FEDL_REFUSAL_BUDGET, FEDL_RHO_ONE / 4, FEDL_RHO_ONE / 8,
          "task 3, round 8: not done: the privacy budget is spent (rho 0.250000 is asked for, left "
          "are 0.125000); to do: nothing: spent privacy does not come back; only a new task has a "
@@ -120,7 +125,7 @@ static void the_documentation_has_every_rule(void **state)
         at += strlen(row);
         count++;
     }
-    assert_int_equal(count, 41);
+    assert_int_equal(count, 42);
     assert_int_equal(*at, '\n'); /* and no other */
     assert_string_equal(fedl_refusal_name(FEDL_REFUSAL_NONE), "NONE");
     assert_string_equal(fedl_refusal_remedy(FEDL_REFUSAL_NONE), "none");

@@ -279,7 +279,9 @@ size_t world_expected_vector(const world *w, uint8_t *out)
     while (!done) {
         assert_int_equal(fedl_trainer_step(&trainer, &done), FEDL_OK);
     }
-    assert_int_equal(fedl_update_begin(&update, &model, container, &s->plan.update, &seed,
+    fedl_update_config update_config = s->plan.update;
+    update_config.bound_q16 = s->manifest.bound_q16;
+    assert_int_equal(fedl_update_begin(&update, &model, container, &update_config, &seed,
                                        WORLD_ROWS, fedl_trainer_stats(&trainer), &eval),
                      FEDL_OK);
     const size_t size =

@@ -258,30 +258,86 @@ static void a_policy_out_of_range_is_no_configuration(void **state)
     world_destroy(w);
 }
 
-/* What this device can't do is refused before anything is sent or trained: a clip norm that moves.
- * Noise of the server is none of its affairs. */
-static void a_moving_clip_norm_is_refused(void **state)
+static void make_adaptive(world *w, fedl_privacy_mode mode)
+{
+    if (mode == FEDL_PRIVACY_DISTRIBUTED) {
+        make_masked(w);
+    }
+    add_noise(w, mode);
+    w->server.plan.privacy.rho_budget = 1000 * FEDL_RHO_ONE;
+    w->server.plan.privacy.adaptive_clip = true;
+    w->server.plan.privacy.quantile_permille = 500;
+    w->server.plan.privacy.bit_sigma2_q8 = 16u << 8;
+    fedl_plan_settle(&w->server.plan);
+}
+
+/* A signed bound that the plan does not allow is refused before anything is sent or trained, and so
+ * is one in a plan whose clip stays. */
+static void bounds_out_of_range_are_refused(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < 3; i++) {
-        const bool moves = i < 2;
-        char expected[60];
+    const uint32_t clip = 65536; /* of the world's plan */
+    const struct {
+        fedl_privacy_mode mode;
+        bool adaptive;
+        uint32_t bound_q16;
+        uint64_t allowed; /* 0 with good = refused, too */
+        bool good;
+    } cases[] = {
+        {FEDL_PRIVACY_CENTRAL, true, clip, 0, true},
+        {FEDL_PRIVACY_CENTRAL, true, clip / 16, 0, true},
+        {FEDL_PRIVACY_CENTRAL, true, clip * 16, 0, true},
+        {FEDL_PRIVACY_CENTRAL, true, clip / 16 - 1, clip * 16, false},
+        {FEDL_PRIVACY_CENTRAL, true, clip * 16 + 1, clip * 16, false},
+        {FEDL_PRIVACY_CENTRAL, true, 0, clip * 16, false},
+        {FEDL_PRIVACY_CENTRAL, false, clip, 0, false},
+        {FEDL_PRIVACY_CENTRAL, false, 0, 0, true},
+        {FEDL_PRIVACY_DISTRIBUTED, true, clip * 16 + 1, clip * 16, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         world *w = world_create(FEDL_CLIENT_RUN);
-        if (i == 0) {
-            make_masked(w);
+        if (cases[i].adaptive) {
+            make_adaptive(w, cases[i].mode);
+        } else {
+            add_noise(w, cases[i].mode);
         }
-        add_noise(w, i == 0 ? FEDL_PRIVACY_DISTRIBUTED : FEDL_PRIVACY_CENTRAL);
-        w->server.plan.privacy.rho_budget = 1000 * FEDL_RHO_ONE;
-        w->server.plan.privacy.adaptive_clip = moves;
-        w->server.plan.privacy.quantile_permille = moves ? 500 : 0;
+        w->server.manifest.bound_q16 = cases[i].bound_q16;
         world_sign(w);
         world_start(w);
         world_run(w, 100);
-        (void)snprintf(expected, sizeof expected, "log task refused status %d a ",
-                       (int)FEDL_ERR_UNSUPPORTED);
-        assert_true(world_said(w, expected) == moves);
-        assert_int_equal(w->train_count, moves ? 0 : 1);
-        assert_true(world_said(w, "device > UPLOAD") == !moves);
+        assert_int_equal(w->refusal == FEDL_REFUSAL_BOUND, !cases[i].good);
+        assert_int_equal(w->train_count, cases[i].good ? 1 : 0);
+        assert_true(world_said(w, "device > UPLOAD") == cases[i].good);
+        if (!cases[i].good) {
+            assert_int_equal(w->asked, cases[i].bound_q16);
+            assert_int_equal(w->allowed, cases[i].allowed);
+        } else { /* clipped and scaled by this very bound */
+            uint8_t expected[8192];
+            assert_int_equal(w->server.vector_size, world_expected_vector(w, expected));
+            assert_memory_equal(w->server.vector, expected, w->server.vector_size);
+        }
+        world_destroy(w);
+    }
+}
+
+/* The owner's limit holds for every round's bound, not for the plan's clip alone. */
+static void the_sites_clip_holds_for_bounds(void **state)
+{
+    (void)state;
+    for (uint32_t above = 0; above < 2; above++) {
+        world *w = world_create(FEDL_CLIENT_RUN);
+        make_adaptive(w, FEDL_PRIVACY_CENTRAL);
+        w->cfg.policy.clip_q16_max = 100000;
+        w->server.manifest.bound_q16 = 100000 + above;
+        world_sign(w);
+        world_start(w);
+        world_run(w, 100);
+        assert_int_equal(w->refusal == FEDL_REFUSAL_POLICY_CLIP, above);
+        assert_int_equal(w->train_count, 1 - above);
+        if (above == 1) {
+            assert_int_equal(w->asked, 100001);
+            assert_int_equal(w->allowed, 100000);
+        }
         world_destroy(w);
     }
 }
@@ -290,7 +346,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_demand_has_its_refusal),
-        cmocka_unit_test(a_moving_clip_norm_is_refused),
+        cmocka_unit_test(bounds_out_of_range_are_refused),
+        cmocka_unit_test(the_sites_clip_holds_for_bounds),
         cmocka_unit_test(what_meets_the_policy_exactly_is_taken),
         cmocka_unit_test(unused_weights_are_not_judged),
         cmocka_unit_test(models_for_prediction_are_taken_all_the_same),

@@ -37,14 +37,27 @@ static void key_of(const world *w, uint8_t key[32], const fedl_store_op *op)
     fedli_kdf(w->crypto, key, w->cfg.identity.token_key, "fedl.centnois.v1", text, sizeof text);
 }
 
-/* The sum that was applied, from two versions: a step of master words is sum · 2^shift / n, and
- * 2^shift > n makes the rounding reversible. */
-static int64_t released_sum(const world *w, int32_t before, int32_t after, size_t i, uint32_t n)
+/* The sum that was applied, from two versions: a step of master words is rate · sum · 2^shift / n,
+ * and 2^shift > n makes the rounding reversible. */
+static int64_t released_sum(const world *w, int32_t before, int32_t after, size_t i, uint32_t n,
+                            double rate)
 {
     const bool bias = (i >= 128 && i < 144) || i >= 208;
     const int32_t shift = w->plan.update.update_exp + (bias ? 24 : i < 128 ? 30 : 29);
     assert_true((1u << shift) > 2u * n);
-    return llround((double)(after - before) * n / exp2(shift));
+    return llround((double)(after - before) * n / exp2(shift) / rate);
+}
+
+/* world_vector() never says that a device was above the bound: the count is the noise of the key.
+ */
+static uint64_t noisy_count(const world *w, const noise_found *found, uint32_t n)
+{
+    if (!w->plan.privacy.adaptive_clip) {
+        return 0;
+    }
+    const int32_t noise =
+        fedli_noise_bit(w->plan.privacy.bit_sigma2_q8, fedli_prg_portable.stream, found->key);
+    return noise < 0 ? 0 : noise > (int32_t)n ? n : (uint64_t)noise;
 }
 
 static void note_commit(world *w, const fedl_store_op *op)
@@ -71,16 +84,24 @@ static void note_commit(world *w, const fedl_store_op *op)
         }
     }
     noise_found *found = &noise_of[op->round];
+    /* With adaptive clipping the mean is scaled back by the bound of the model that was trained. */
+    const uint32_t bound_q16 = fedl_manifest_bound_q16(parent.manifest);
+    const double rate =
+        bound_q16 == 0 ? 1 : round(65536.0 * bound_q16 / w->plan.update.clip_q16) / 65536;
     for (size_t i = 0; i < NOISE_PARAMETERS; i++) {
         found->noise[i] =
-            released_sum(w, before[i], op->model.master_words[i], i, op->member_count) - sum[i];
+            released_sum(w, before[i], op->model.master_words[i], i, op->member_count, rate) -
+            sum[i];
     }
     if (found->tried++ == 0) {
         key_of(w, found->key, op);
     }
     memcpy(found->digest, op->model.digest, 32);
     for (size_t i = 0; i < FEDL_TAIL_WORDS; i++) { /* nothing exact goes with it */
-        assert_true(op->metrics.tail[i] == (i == FEDL_TAIL_WEIGHT ? op->member_count : 0u));
+        const uint64_t told = i == FEDL_TAIL_WEIGHT    ? op->member_count
+                              : i == FEDL_TAIL_CLIPPED ? noisy_count(w, found, op->member_count)
+                                                       : 0u;
+        assert_true(op->metrics.tail[i] == told);
     }
 }
 

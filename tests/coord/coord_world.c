@@ -59,7 +59,7 @@ static void make_plan(world *w)
     plan->model.layers[1] = (fedl_layer_spec){FEDL_LAYER_RELU, 0, 0};
     plan->model.layers[2] = (fedl_layer_spec){FEDL_LAYER_DENSE, 4, -13};
     plan->train = (fedl_train_config){1, 8, 1677722, 0};
-    plan->update = (fedl_update_config){262144, -11, 16, 16, 10, 4, false, 0, 0};
+    plan->update = (fedl_update_config){262144, -11, 16, 16, 10, 4, false, 0, 0, 0, 0};
     plan->aggregation = FEDL_AGGREGATION_PLAIN;
     plan->privacy.mode = FEDL_PRIVACY_NONE;
     plan->run_seed = 7;

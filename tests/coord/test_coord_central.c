@@ -11,11 +11,22 @@
 static world the_world;
 static world *const w = &the_world;
 
+static bool adaptive; /* the next world's clip follows the norms */
+
 /* The budget pays for so many sums, and not quite for another one. */
 static void open_plain(uint32_t rounds, uint64_t sums)
 {
     world_open(w, NULL);
     noise_watch(w, 0);
+    if (adaptive) {
+        w->plan.privacy.adaptive_clip = true;
+        w->plan.privacy.quantile_permille = 900;
+        w->plan.privacy.bit_sigma2_q8 = 4u << 8;
+        fedl_plan_settle(&w->plan);
+        const uint64_t without = noise_charge;
+        noise_charge = fedl_privacy_charge(&w->plan, 3, 0);
+        assert_true(noise_charge == without + FEDL_RHO_ONE / 8);
+    }
     w->plan.privacy.rho_budget = sums * noise_charge + noise_charge - 1u;
     w->round = (fedl_round_config){.round_count = rounds,
                                    .clients_goal = 3,
@@ -86,6 +97,45 @@ static void what_is_released_is_one_draw_of_noise(void **state)
         }
     }
     assert_true(chi2 < cells + 5 * sqrt(2.0 * cells));
+    assert_int_equal(noise_ledger_rows(w), ROUNDS);
+    world_close(w);
+}
+
+/* Each round's mean is scaled by its bound, the count is the noise of the step's key and no more,
+ * and a restart between rounds changes nothing. */
+static void bounds_follow_the_noisy_count(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 12 };
+    fedl_task_info info;
+    uint32_t last = 1u << 7; /* the plan's clip */
+    uint32_t rises = 0;
+    uint32_t falls = 0;
+    adaptive = true;
+    open_plain(ROUNDS, ROUNDS);
+    adaptive = false;
+    for (uint32_t tries = 0; w->version[1] < ROUNDS + 1u; tries++) {
+        assert_true(tries < 4 * ROUNDS);
+        const uint32_t version = w->version[1];
+        play();
+        world_task_info(w, &info, 1);
+        if (w->version[1] == version) {
+            assert_int_equal(info.bound_q16, last);
+            continue;
+        }
+        rises += info.bound_q16 > last ? 1u : 0u;
+        falls += info.bound_q16 < last ? 1u : 0u;
+        last = info.bound_q16;
+        if (version == ROUNDS / 2) {
+            world_restart(w);
+            world_task_info(w, &info, 1);
+            assert_int_equal(info.bound_q16, last);
+        }
+    }
+    assert_true(rises > 0 && falls > 0);
+    for (uint32_t r = 1; r <= ROUNDS; r++) {
+        noise_assert_one_draw(r);
+    }
     assert_int_equal(noise_ledger_rows(w), ROUNDS);
     world_close(w);
 }
@@ -218,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_released_is_one_draw_of_noise),
+        cmocka_unit_test(bounds_follow_the_noisy_count),
         cmocka_unit_test(the_same_events_make_the_same_model),
         cmocka_unit_test(a_task_ends_with_its_budget),
         cmocka_unit_test(failed_attempts_are_not_charged),

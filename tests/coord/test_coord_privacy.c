@@ -244,11 +244,20 @@ static void plans_without_a_first_round_are_refused(void **state)
     assert_string_equal(reason, "the privacy budget pays for no round");
     p.w.plan.privacy.rho_budget = charge;
     assert_int_equal(fedl_coord_task_check(&p.w.plan, &p.w.round, &reason), FEDL_OK);
+    /* The bit of adaptive clipping costs, too. */
+    const uint64_t without = charge;
     p.w.plan.privacy.adaptive_clip = true;
     p.w.plan.privacy.quantile_permille = 500;
-    assert_int_equal(fedl_coord_task_check(&p.w.plan, &p.w.round, &reason), FEDL_ERR_UNSUPPORTED);
-    assert_string_equal(reason, "the clip norm can't follow the devices' norms yet: use "
-                                "adaptive_clip = no");
+    p.w.plan.privacy.bit_sigma2_q8 = 16u << 8;
+    fedl_plan_settle(&p.w.plan);
+    assert_int_equal(fedl_coord_task_check(&p.w.plan, &p.w.round, &reason), FEDL_ERR_RANGE);
+    assert_string_equal(reason, "the privacy budget pays for no round");
+    p.w.plan.privacy.rho_budget = fedl_privacy_charge(&p.w.plan, 3, 10);
+    assert_true(p.w.plan.privacy.rho_budget > without);
+    assert_int_equal(fedl_coord_task_check(&p.w.plan, &p.w.round, &reason), FEDL_OK);
+    /* 16 times the clip must not take the learning rate out of its range. */
+    p.w.round.server_lr_q16 = 65537;
+    assert_int_equal(fedl_coord_task_check(&p.w.plan, &p.w.round, &reason), FEDL_ERR_RANGE);
     parties_close(&p);
 }
 

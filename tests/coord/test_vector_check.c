@@ -72,11 +72,53 @@ static void an_unknown_ring_passes_nothing(void **state)
     assert_false(fedli_vector_is_sane(&task, vector));
 }
 
+/* The bit of adaptive clipping: 0 or 1 a device; with the devices' noise whatever that can be. */
+static void bits_are_bounded(void **state)
+{
+    (void)state;
+    const size_t at = 8u * FEDL_TAIL_CLIPPED;
+    make(16, 1, 1);
+    task.plan.update.w_unit = 0;
+    task.plan.update.sum_sigma2_q8 = 256;
+    uint8_t *tail = vector + task.accum.vector_bytes - 64u;
+    for (uint32_t adaptive = 0; adaptive < 2; adaptive++) {
+        task.plan.update.bit_sigma2_q8 = adaptive * 1024u;
+        for (uint64_t bit = 0; bit < 3; bit++) {
+            fedli_store_u64(tail + at, bit);
+            assert_int_equal(fedli_vector_is_sane(&task, vector), bit <= adaptive);
+        }
+        fedli_store_u64(tail + at, UINT64_MAX);
+        assert_false(fedli_vector_is_sane(&task, vector));
+    }
+    task.accum.count = 3;
+    task.accum.parameter_count = 0; /* the tail alone */
+    task.accum.tail[FEDL_TAIL_WEIGHT] = 3;
+    const uint64_t noise = 3 * 8192;
+    const struct {
+        uint64_t word;
+        bool bare;  /* good without the devices' noise */
+        bool noisy; /* good with it */
+    } sums[] = {{0, true, true},          {3, true, true},
+                {4, false, true},         {UINT64_MAX, false, true},
+                {3 + noise, false, true}, {4 + noise, false, false},
+                {0 - noise, false, true}, {0 - noise - 1, false, false}};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        task.accum.tail[FEDL_TAIL_CLIPPED] = sums[i].word;
+        task.plan.update.sum_sigma2_q8 = 256;
+        task.plan.update.noise_sigma2_q8 = 0;
+        assert_int_equal(fedli_sum_is_sane(&task), sums[i].bare);
+        task.plan.update.sum_sigma2_q8 = 0;
+        task.plan.update.noise_sigma2_q8 = 1024;
+        assert_int_equal(fedli_sum_is_sane(&task), sums[i].noisy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_bounded_in_every_ring),
         cmocka_unit_test(an_unknown_ring_passes_nothing),
+        cmocka_unit_test(bits_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

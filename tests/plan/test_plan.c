@@ -238,7 +238,7 @@ static fedl_status decode_changed(size_t index, uint8_t value)
 static void reserved_bytes_and_empty_places_are_zero(void **state)
 {
     (void)state;
-    static const size_t reserved[] = {7, 38, 39, 62, 63, 70, 71, 84, 85, 88, 187, 220, 251};
+    static const size_t reserved[] = {7, 38, 39, 62, 63, 70, 71, 84, 85, 88, 187, 224, 251};
     assert_int_equal(decode_changed(0, 'f'), FEDL_OK);
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
         assert_int_equal(decode_changed(reserved[i], 1), FEDL_ERR_FORMAT);
@@ -287,6 +287,70 @@ static void check_knows_every_limit(void **state)
     EXPECT(plan.data.size = FEDL_PLAN_DATA_BYTES_MAX + 1, FEDL_ERR_RANGE);
 }
 
+static fedl_plan adaptive_plan(void)
+{
+    fedl_plan plan = good_plan();
+    plan.update.w_unit = 0;
+    plan.update.w_max = 1;
+    plan.privacy = (fedl_privacy_config){.mode = FEDL_PRIVACY_CENTRAL,
+                                         .adaptive_clip = true,
+                                         .quantile_permille = 600,
+                                         .sigma2_q8 = 16u << 8,
+                                         .bit_sigma2_q8 = 0x4321,
+                                         .rho_budget = FEDL_RHO_ONE};
+    fedl_plan_settle(&plan);
+    return plan;
+}
+
+static void adaptive_clipping_comes_back_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    uint8_t bytes[FEDL_PLAN_BYTES_MAX];
+    size_t size = 0;
+    fedl_plan plan = adaptive_plan();
+    fedl_plan decoded;
+    assert_int_equal(fedl_plan_encode(bytes, sizeof bytes, &size, &plan), FEDL_OK);
+    assert_true(bytes[220] == 0x21 && bytes[221] == 0x43 && bytes[222] == 0 && bytes[223] == 0);
+    assert_int_equal(fedl_plan_decode(&decoded, fedl_bytes_of(bytes, size)), FEDL_OK);
+    assert_true(decoded.privacy.adaptive_clip);
+    assert_int_equal(decoded.privacy.quantile_permille, 600);
+    assert_int_equal(decoded.privacy.bit_sigma2_q8, 0x4321);
+    assert_int_equal(decoded.update.bit_sigma2_q8, 0x4321);
+    assert_int_equal(decode_exact(bytes, size), FEDL_OK);
+    for (uint32_t i = 0; i < 7; i++) {
+        plan = adaptive_plan();
+        switch (i) {
+        case 0: /* a quantile without noise for it */
+            plan.privacy.bit_sigma2_q8 = 0;
+            break;
+        case 1: /* … and the other way round */
+            plan.privacy.adaptive_clip = false;
+            plan.privacy.quantile_permille = 0;
+            break;
+        case 2:
+            plan.privacy.quantile_permille = 0;
+            break;
+        case 3:
+            plan.privacy = (fedl_privacy_config){.mode = FEDL_PRIVACY_NONE, .bit_sigma2_q8 = 256};
+            break;
+        case 4: /* too large to grow; few enough steps */
+            plan.update.clip_q16 = UINT32_C(1) << 28;
+            plan.update.update_exp = -4;
+            break;
+        case 5: /* no noise that the sampler makes */
+            plan.privacy.bit_sigma2_q8 = FEDL_SIGMA2_Q8_MAX + 1;
+            break;
+        default:
+            break;
+        }
+        fedl_plan_settle(&plan);
+        if (i == 6) { /* bounds belong to rounds */
+            plan.update.bound_q16 = plan.update.clip_q16;
+        }
+        assert_int_equal(fedl_plan_check(&plan), FEDL_ERR_RANGE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_plan_comes_back),
         cmocka_unit_test(every_prefix_and_every_flipped_bit_is_safe),
         cmocka_unit_test(reserved_bytes_and_empty_places_are_zero),
+        cmocka_unit_test(adaptive_clipping_comes_back_whole_or_not_at_all),
         cmocka_unit_test(check_knows_every_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

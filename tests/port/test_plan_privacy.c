@@ -88,6 +88,38 @@ static void noise_with_a_helper(void **state)
     assert_true(fedl_privacy_charge(&plans[0], 5, 100) == fedl_privacy_charge(&plans[1], 5, 100));
 }
 
+static void the_clip_may_follow_the_norms(void **state)
+{
+    (void)state;
+    const char *central = "mode = plain\nclip = 0.01\nupdate_exp = -8\nclients_max = 20";
+    assert_int_equal(parse(FEDL_PRIVACY_CENTRAL, central,
+                           "sigma = 3\nepsilon = 10\nadaptive_clip = yes\nquantile = 62.5%\n"
+                           "quantile_sigma = 7.5"),
+                     FEDL_OK);
+    assert_true(config.plan.privacy.adaptive_clip);
+    assert_int_equal(config.plan.privacy.quantile_permille, 625);
+    assert_int_equal(config.plan.privacy.bit_sigma2_q8, 14400); /* 56.25 · 2^8 */
+    assert_int_equal(config.plan.update.bit_sigma2_q8, 14400);
+    assert_int_equal(config.plan.update.bound_q16, 0);
+    /* 20 devices: a twentieth is below 5. */
+    assert_int_equal(
+        parse(FEDL_PRIVACY_CENTRAL, central, "sigma = 3\nepsilon = 10\nadaptive_clip = yes"),
+        FEDL_OK);
+    assert_int_equal(config.plan.privacy.quantile_permille, 500);
+    assert_int_equal(config.plan.privacy.bit_sigma2_q8, 25u << 8);
+    /* A device: not less than 2. */
+    assert_int_equal(parse(FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.004",
+                           "sigma = 2.5\nepsilon = 40\nadaptive_clip = yes"),
+                     FEDL_OK);
+    assert_int_equal(config.plan.privacy.bit_sigma2_q8, 4u << 8);
+    /* Its keys say nothing without it. */
+    assert_int_equal(parse(FEDL_PRIVACY_CENTRAL, central,
+                           "sigma = 3\nepsilon = 10\nquantile = 62.5%\nquantile_sigma = 7.5"),
+                     FEDL_OK);
+    assert_int_equal(config.plan.privacy.quantile_permille, 0);
+    assert_int_equal(config.plan.privacy.bit_sigma2_q8, 0);
+}
+
 static void without_privacy_there_are_zeros(void **state)
 {
     (void)state;
@@ -153,13 +185,24 @@ static const struct {
      "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
      "clip in [aggregation] is more than 1048576 steps of 2^-13"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
-     "sigma = 20\nepsilon = 20\nadaptive_clip = yes", FEDL_ERR_UNSUPPORTED, 19,
-     "adaptive_clip in [privacy] is not there yet: the clip norm stays what clip in [aggregation] "
-     "says: use privacy.adaptive_clip=no"},
+     "sigma = 20\nepsilon = 20\nadaptive_clip = yes\nquantile_sigma = 1.99", FEDL_ERR_RANGE, 20,
+     "quantile_sigma in [privacy] is below 2 a device: use privacy.quantile_sigma=2"},
+    {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
+     "sigma = 20\nepsilon = 20\nadaptive_clip = yes\nquantile_sigma = 257", FEDL_ERR_RANGE, 20,
+     "quantile_sigma in [privacy] is above 256 a device: use privacy.quantile_sigma=256"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8\nserver_lr = 1.5",
+     "sigma = 3\nepsilon = 10\nadaptive_clip = yes", FEDL_ERR_RANGE, 15,
+     "server_lr in [aggregation] is above 1, which adaptive_clip may multiply by 16: use "
+     "aggregation.server_lr=1"},
+    {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 4096\nupdate_exp = -4\nring_bits = 24",
+     "sigma = 4000\nepsilon = 1000\nadaptive_clip = yes", FEDL_ERR_RANGE, 13,
+     "clip in [aggregation] is above 4095, too large to grow with adaptive_clip: use "
+     "aggregation.clip=4095"},
+    /* The bit alone, ρ = 1 / (2 · 0.1²) a round, takes more than there is. */
     {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8",
-     "sigma = 3\nepsilon = 10\nadaptive_clip = yes", FEDL_ERR_UNSUPPORTED, 19,
-     "adaptive_clip in [privacy] is not there yet: the clip norm stays what clip in [aggregation] "
-     "says: use privacy.adaptive_clip=no"},
+     "sigma = 3\nepsilon = 10\nadaptive_clip = yes\nquantile_sigma = 0.1", FEDL_ERR_RANGE, 18,
+     "epsilon = 10 in [privacy] pays for 0 of 2 rounds: use privacy.epsilon=210.803, or "
+     "privacy.quantile_sigma=1.3"},
     /* 8·√(64²·20²/256 + (¼ + 20²)·20) = 964: 2^8 is too small. */
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8\nring_bits = 8",
      "sigma = 20\nepsilon = 50", FEDL_ERR_RANGE, 15,
@@ -223,6 +266,7 @@ int main(void)
         cmocka_unit_test(noise_of_the_devices),
         cmocka_unit_test(noise_of_the_server),
         cmocka_unit_test(noise_with_a_helper),
+        cmocka_unit_test(the_clip_may_follow_the_norms),
         cmocka_unit_test(without_privacy_there_are_zeros),
         cmocka_unit_test(wrong_combinations_are_refused),
         cmocka_unit_test(proposals_are_good),

@@ -40,6 +40,30 @@ static void hash_and_kdf_are_separate(void **state)
     }
 }
 
+/* A round's bound of adaptive clipping goes with the plan; without one the digest is the plan's. */
+static void a_bound_is_part_of_the_plan(void **state)
+{
+    (void)state;
+    const fedl_crypto *crypto = fedl_crypto_sodium();
+    uint8_t plan[2][32];
+    uint8_t text[36];
+    uint8_t out[32];
+    uint8_t again[32];
+    memset(plan[0], 1, 32);
+    memset(plan[1], 2, 32);
+    fedli_attempt_plan_digest(crypto, out, plan[0], 0);
+    assert_memory_equal(out, plan[0], 32);
+    memcpy(text, plan[0], 32);
+    memcpy(text + 32, "\x04\x03\x02\x01", 4);
+    fedli_hash(crypto, again, "fedl.bound.v1", text, sizeof text);
+    fedli_attempt_plan_digest(crypto, out, plan[0], 0x01020304);
+    assert_memory_equal(out, again, 32);
+    fedli_attempt_plan_digest(crypto, again, plan[0], 0x01020305);
+    assert_memory_not_equal(out, again, 32);
+    fedli_attempt_plan_digest(crypto, again, plan[1], 0x01020304);
+    assert_memory_not_equal(out, again, 32);
+}
+
 /* Every byte of an entry counts for the root; id and nonce count for the beacon, and they alone. */
 static void roster_hashes_cover_every_byte(void **state)
 {
@@ -113,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_are_those_of_the_second_implementation),
         cmocka_unit_test(hash_and_kdf_are_separate),
+        cmocka_unit_test(a_bound_is_part_of_the_plan),
         cmocka_unit_test(roster_hashes_cover_every_byte),
         cmocka_unit_test(binding_covers_every_field),
     };

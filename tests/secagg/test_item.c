@@ -96,7 +96,7 @@ static void refusals_have_texts(void **state)
 {
     (void)state;
     assert_string_equal(fedl_refusal_text(FEDL_REFUSAL_NONE), "none");
-    for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_POLICY_EPSILON; i++) {
+    for (int i = FEDL_REFUSAL_PLAIN; i <= FEDL_REFUSAL_BOUND; i++) {
         const char *text = fedl_refusal_text((fedl_refusal)i);
         assert_true(strlen(text) > 10);
         assert_true(fedl_refusal_known((fedl_refusal)i));
@@ -104,9 +104,8 @@ static void refusals_have_texts(void **state)
             assert_string_not_equal(text, fedl_refusal_text((fedl_refusal)j));
         }
     }
-    assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_POLICY_EPSILON + 1)),
-                        "unknown");
-    assert_false(fedl_refusal_known((fedl_refusal)(FEDL_REFUSAL_POLICY_EPSILON + 1)));
+    assert_string_equal(fedl_refusal_text((fedl_refusal)(FEDL_REFUSAL_BOUND + 1)), "unknown");
+    assert_false(fedl_refusal_known((fedl_refusal)(FEDL_REFUSAL_BOUND + 1)));
     assert_false(fedl_refusal_known(FEDL_REFUSAL_NONE));
 }
 

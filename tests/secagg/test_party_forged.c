@@ -133,8 +133,7 @@ static bool is_free(const world *w, const fedli_party_state *s, const number *wh
         return is_as_good(s, value) && s->item_bytes == 0;
     }
     if (strcmp(name, "refusal") == 0) {
-        return s->phase == FEDLI_PHASE_REFUSED && value >= 1 &&
-               value <= FEDL_REFUSAL_POLICY_EPSILON;
+        return s->phase == FEDLI_PHASE_REFUSED && value >= 1 && value <= FEDL_REFUSAL_BOUND;
     }
     if (name[0] == 'a') {
         return s->phase == FEDLI_PHASE_REFUSED;

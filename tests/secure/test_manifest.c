@@ -29,6 +29,7 @@ static fedl_manifest example(void)
     m.created_s = 1700000000;
     m.expires_s = 1800000000;
     m.expires_round = 99;
+    m.bound_q16 = 0x05060708;
     return m;
 }
 
@@ -63,7 +64,9 @@ static void layout_is_the_documented_one(void **state)
     assert_int_equal(fedli_load_u32(bytes + 148), m.expires_round);
     assert_int_equal(fedli_load_u64(bytes + 152), m.created_s);
     assert_int_equal(fedli_load_u64(bytes + 160), m.expires_s);
-    for (size_t i = 168; i < sizeof bytes; i++) {
+    assert_int_equal(fedli_load_u32(bytes + 168), m.bound_q16);
+    assert_int_equal(fedl_manifest_bound_q16(bytes), m.bound_q16);
+    for (size_t i = 172; i < sizeof bytes; i++) {
         assert_int_equal(bytes[i], 0);
     }
 }
@@ -132,7 +135,7 @@ static void refuses_signed_nonsense(void **state)
         fedl_status expected;
     } cases[] = {
         {0, 2, FEDL_ERR_VERSION},  {1, 1, FEDL_ERR_VERSION},     {2, 0, FEDL_ERR_FORMAT},
-        {2, 2, FEDL_ERR_FORMAT},   {3, 1, FEDL_ERR_FORMAT},      {168, 1, FEDL_ERR_FORMAT},
+        {2, 2, FEDL_ERR_FORMAT},   {3, 1, FEDL_ERR_FORMAT},      {172, 1, FEDL_ERR_FORMAT},
         {200, 9, FEDL_ERR_FORMAT}, {239, 0x80, FEDL_ERR_FORMAT},
     };
     const fedl_manifest m = example();

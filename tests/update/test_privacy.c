@@ -117,6 +117,25 @@ static void honest_devices_only_count(void **state)
     assert_int_equal(fedl_privacy_charge(&plan, 10, 100), 0);
 }
 
+/* One function for devices, server and plan check: ρ + 1 / (2·n_eff·σ_b²). */
+static void the_bit_of_adaptive_clipping_is_added(void **state)
+{
+    (void)state;
+    static const fedl_privacy_mode modes[] = {FEDL_PRIVACY_DISTRIBUTED, FEDL_PRIVACY_CENTRAL};
+    for (size_t i = 0; i < 2; i++) {
+        fedl_plan plan = plan_of(modes[i]);
+        plan.update.clients_max = 10;
+        const uint64_t without = fedl_privacy_charge(&plan, 10, 100);
+        plan.privacy.adaptive_clip = true;
+        plan.privacy.bit_sigma2_q8 = 9u << 8;
+        const uint64_t n_eff = modes[i] == FEDL_PRIVACY_DISTRIBUTED ? 9 : 1;
+        const uint64_t bit = (FEDL_RHO_ONE + 18 * n_eff - 1) / (18 * n_eff);
+        assert_true(fedl_privacy_charge(&plan, 10, 100) == without + bit);
+        plan.privacy.bit_sigma2_q8 = 0; /* no noise, no bound */
+        assert_true(fedl_privacy_charge(&plan, 10, 100) == UINT64_MAX);
+    }
+}
+
 /* ρ = (s·C)² / 2σ²: the rounding of devices is within the clip, so nothing is added for it. */
 static void noise_of_the_server_counts_alone(void **state)
 {
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(bounds_follow_the_formula_and_round_up),
         cmocka_unit_test(charges_round_up_and_have_an_end),
         cmocka_unit_test(honest_devices_only_count),
+        cmocka_unit_test(the_bit_of_adaptive_clipping_is_added),
         cmocka_unit_test(noise_of_the_server_counts_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,7 +115,7 @@ def main():
         data, truncate = vector(c)
         print(f"    {{.exps = {{{c['exps'][0]}, {c['exps'][1]}}},\n     .spread = {c['spread']},")
         print(f"     .config = {{{c['clip']}u, {c['exp']}, {c['bits']}, {c['clients']}, "
-              f"{c['w_unit']}, {c['w_max']}, false, 0, 0}},")
+              f"{c['w_unit']}, {c['w_max']}, false, 0, 0, 0, 0}},")
         print(f"     .seed = {{{c['run']}u, {c['round']}u, {c['device']}u}},")
         print(f"     .row_count = {c['rows']},\n     .truncate = {str(truncate).lower()},")
         text = data.hex()

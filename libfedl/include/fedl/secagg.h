@@ -58,9 +58,11 @@ typedef struct fedl_privacy_config {
     bool rotate;        /* random signs and block Walsh–Hadamard transform before rounding */
     bool adaptive_clip; /* the clip norm follows a quantile of the norms */
     uint16_t quantile_permille; /* adaptive_clip: target share of unclipped devices */
-    uint32_t sigma2_q8;  /* variance of the noise, grid steps², Q8: per device (DISTRIBUTED, 4·2^8
-                            … 2^24) or of the sum (CENTRAL, 1 … FEDL_SUM_SIGMA2_Q8_MAX) */
-    uint64_t rho_budget; /* of the whole task, FEDL_RHO_ONE units; no round begins beyond it */
+    uint32_t sigma2_q8; /* variance of the noise, grid steps², Q8: per device (DISTRIBUTED, 4·2^8
+                           … 2^24) or of the sum (CENTRAL, 1 … FEDL_SUM_SIGMA2_Q8_MAX) */
+    uint32_t bit_sigma2_q8; /* adaptive_clip: variance of the noise of "above the bound", Q8, per
+                               device or of the sum as sigma2_q8, in the same range; else 0 */
+    uint64_t rho_budget;    /* of the whole task, FEDL_RHO_ONE units; no round begins beyond it */
 } fedl_privacy_config;
 
 /* What the owner of a device demands of every plan, whatever the server says. */
@@ -173,7 +175,9 @@ void fedl_site_policy_default(fedl_site_policy *policy);
     X(POLICY_HELPER, 40, "the task trusts a helper, this site asks for masks among devices",       \
       "set aggregation mode = masked in the plan, or min_aggregation = helper in the policy")      \
     X(POLICY_EPSILON, 41, "the plan may spend more privacy than this site allows",                 \
-      "lower epsilon in the plan, or raise epsilon_max in the policy")
+      "lower epsilon in the plan, or raise epsilon_max in the policy")                             \
+    X(BOUND, 42, "the bound of adaptive clipping is not one that the plan allows",                 \
+      "update the server; if it is new, it is broken or lies")
 
 typedef enum fedl_refusal {
     FEDL_REFUSAL_NONE = 0,

@@ -38,7 +38,8 @@ typedef enum fedl_tail_word {
     FEDL_TAIL_EVAL_CORRECT = 4, /* < 2^32 */
     FEDL_TAIL_EVAL_LOSS_Q16 = 5, /* ≤ FEDL_TAIL_LOSS_Q16_MAX */
     FEDL_TAIL_SATURATED = 6,     /* coordinates cut at q_max */
-    FEDL_TAIL_CLIPPED = 7,       /* 1 when the L2 clip was active */
+    FEDL_TAIL_CLIPPED = 7,       /* 1 when the L2 clip was active; with adaptive clipping and noise
+                                    of the devices, that and noise, mod 2^64 */
 } fedl_tail_word;
 
 /* Variance of the noise of one device, grid steps², Q8: σ from 2 to 256. */
@@ -55,6 +56,9 @@ typedef enum fedl_tail_word {
 typedef void (*fedl_keystream_fn)(uint8_t *out, size_t block_count, const uint8_t key[32],
                                   uint32_t counter);
 
+/* Adaptive clipping: the bound of a round stays within this factor of the plan's clip. */
+#define FEDL_BOUND_FACTOR 16u
+
 typedef struct fedl_update_config {
     uint32_t clip_q16;        /* L2 clipping norm C, in units of the weights, Q16, ≥ 1 */
     int8_t update_exp;        /* plan-wide grid of every coordinate, −20 … −4 */
@@ -67,6 +71,11 @@ typedef struct fedl_update_config {
                                  Gaussian noise; w_unit is then 0 and w_max 1 */
     uint32_t sum_sigma2_q8; /* 0, or 1 … FEDL_SUM_SIGMA2_Q8_MAX: the server adds noise to the sum;
                                w_unit is then 0 and w_max 1, and devices report no metrics */
+    uint32_t bit_sigma2_q8; /* 0, or adaptive clipping: variance of the noise of FEDL_TAIL_CLIPPED,
+                               Q8, in the range of the noise that is asked for above */
+    uint32_t bound_q16; /* adaptive clipping: the round's bound C_t, Q16, clip_q16/16 … 16·clip_q16:
+                           an update is clipped there, and scaled so that C_t becomes C; 0 = C.
+                           Always 0 in a plan */
 } fedl_update_config;
 
 /**
@@ -82,6 +91,9 @@ FEDL_NODISCARD fedl_status fedl_update_config_check(const fedl_update_config *cf
  * without). 0 when cfg is invalid or its ring is too small for so many clients.
  */
 uint32_t fedl_update_q_max(const fedl_update_config *cfg);
+/** Whether bound_q16 is one that a round of this configuration may have: with adaptive clipping
+ * ⌈clip/16⌉ … 16·clip, else 0. */
+bool fedl_update_bound_fits(const fedl_update_config *cfg, uint32_t bound_q16);
 /** w = clamp(round half up(rows / w_unit), 1, w_max); 1 when w_unit is 0. */
 uint32_t fedl_update_weight(const fedl_update_config *cfg, uint32_t row_count);
 /** Words of the body: parameter_count, with rotation rounded up to a multiple of 256. */
@@ -100,7 +112,7 @@ typedef struct fedl_update {
     fedl_update_config config;
     uint32_t rounding_seed;
     uint32_t norm_q16;   /* ‖delta‖ before clipping, rounded up, in units of 2^-16 */
-    uint32_t factor_q15; /* clip factor f; 2^15 = not scaled */
+    uint32_t factor_q15; /* clip factor f; 2^15 = not scaled; up to 2^19 with adaptive clipping */
     uint32_t q_max;
     bool truncate; /* round toward zero: the norm check after stochastic rounding failed */
     bool noised;   /* fedl_update_protect() has set what follows; noise_key is secret */

@@ -53,6 +53,7 @@ typedef struct plan_draft {
     int8_t output_weight_exp;
     uint32_t sigma_q16;
     uint32_t quantile_permille;
+    uint32_t quantile_sigma_q16; /* 0 = not given */
     double epsilon;
     /* What would end the first error, the best first. Not proven: plan_remedy.c tries them. */
     bool suggesting; /* the last plan_fail() was the first */

@@ -61,8 +61,9 @@ const plan_key plan_keys[] = {
     {"privacy", "epsilon", PLAN_REAL, "0.001", "1000", "=required with a mode", DRAFT(epsilon), "Budget of the whole task: no round begins that would take it beyond (epsilon, delta)-differential privacy of a device."},
     {"privacy", "delta", PLAN_REAL, "0.000000000001", "0.1", "0.000001", TASK(privacy_delta), "The delta that goes with epsilon; far below one in the number of devices."},
     {"privacy", "rotate", PLAN_CHOICE, "yes=1|no=0", NULL, "=yes where each device adds noise", TASK(plan.privacy.rotate), "Spread each update evenly over its coordinates before it is rounded, so that fewer are cut."},
-    {"privacy", "adaptive_clip", PLAN_CHOICE, "yes=1|no=0", NULL, "no", TASK(plan.privacy.adaptive_clip), "Let the clip norm follow the devices' norms; not there yet, `yes` is refused."},
+    {"privacy", "adaptive_clip", PLAN_CHOICE, "yes=1|no=0", NULL, "no", TASK(plan.privacy.adaptive_clip), "Let the clip norm follow the devices' norms, from clip on and within a factor of 16 of it. What one device can do to a sum stays as it is."},
     {"privacy", "quantile", PLAN_PERCENT, "0.1%", "99.9%", "50%", DRAFT(quantile_permille), "adaptive_clip: the share of devices that are not clipped."},
+    {"privacy", "quantile_sigma", PLAN_Q16, "0.0625", "4095", "=a twentieth of clients in the sum, but 5 at least, and 2 at least a device", DRAFT(quantile_sigma_q16), "adaptive_clip: standard deviation of the noise of how many devices were clipped: distributed: of each device, from 2 to 256; central: of the sum. It costs epsilon, too."},
 
     {"data", "format", PLAN_CHOICE, "idx=1|csv=2", NULL, "!", DATA(format), "`idx`: images and labels as in MNIST. `csv`: a table."},
     {"data", "header", PLAN_CHOICE, "yes=1|no=0", NULL, "yes", DATA(header), "csv: the first line holds column names. Without one, columns are called `#0`, `#1`, …"},

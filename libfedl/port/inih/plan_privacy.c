@@ -12,10 +12,33 @@
 #include <math.h>
 #include <string.h>
 
-#define SIGMA_MAX     256u /* of a device */
-#define SIGMA_SUM_MAX 4095u
-#define EPSILON_MAX   1000
-#define SIGMA_Q16_MIN (2u << 16) /* below, sums of discrete Gaussians are none */
+#define SIGMA_MAX           256u /* of a device */
+#define SIGMA_SUM_MAX       4095u
+#define EPSILON_MAX         1000
+#define QUANTILE_SIGMA_MIN  5
+#define SIGMA_Q16_MIN       (2u << 16) /* below, sums of discrete Gaussians are none */
+#define CLIP_ADAPTIVE_MAX   4095u
+#define LR_ADAPTIVE_MAX_Q16 (1u << 16)
+
+/* Q16² = Q32 → Q8, rounded down: less noise is reckoned with, never more. */
+static uint32_t variance_q8(uint32_t sigma_q16)
+{
+    const uint32_t sigma2_q8 = (uint32_t)((uint64_t)sigma_q16 * sigma_q16 >> 24);
+    /* So large, the sampler takes whole steps². */
+    return sigma2_q8 > FEDL_SIGMA2_Q8_MAX ? sigma2_q8 & FEDL_SUM_SIGMA2_Q8_MAX : sigma2_q8;
+}
+
+/* Andrew et al. 2021 take a twentieth of the cohort. Below 5 the bit would cost more than ρ = 0.02
+ * a round; a device's noise is at least 2, as that of its coordinates. */
+static uint32_t usual_quantile_sigma_q16(const plan_draft *draft)
+{
+    const double n = draft->config->round.clients_goal;
+    double sigma = fmin(fmax(n / 20, QUANTILE_SIGMA_MIN), SIGMA_SUM_MAX);
+    if (draft->config->plan.privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
+        sigma = fmax(sigma / sqrt(fmax(n, 1)), SIGMA_Q16_MIN / 65536.0);
+    }
+    return (uint32_t)ceil(sigma * 65536);
+}
 
 void plan_privacy_finish(plan_draft *draft)
 {
@@ -28,14 +51,14 @@ void plan_privacy_finish(plan_draft *draft)
     if (!plan_given(draft, "privacy", "rotate")) {
         privacy->rotate = privacy->mode == FEDL_PRIVACY_DISTRIBUTED;
     }
-    /* Q16² = Q32 → Q8, rounded down: less noise is reckoned with, never more. */
-    const uint64_t sigma2_q32 = (uint64_t)draft->sigma_q16 * draft->sigma_q16;
-    privacy->sigma2_q8 = (uint32_t)(sigma2_q32 >> 24);
-    if (privacy->sigma2_q8 > FEDL_SIGMA2_Q8_MAX) { /* so large, the sampler takes whole steps² */
-        privacy->sigma2_q8 &= FEDL_SUM_SIGMA2_Q8_MAX;
+    privacy->sigma2_q8 = variance_q8(draft->sigma_q16);
+    if (privacy->adaptive_clip) {
+        privacy->quantile_permille = (uint16_t)draft->quantile_permille;
+        if (draft->quantile_sigma_q16 == 0) {
+            draft->quantile_sigma_q16 = usual_quantile_sigma_q16(draft);
+        }
+        privacy->bit_sigma2_q8 = variance_q8(draft->quantile_sigma_q16);
     }
-    privacy->quantile_permille =
-        privacy->adaptive_clip ? (uint16_t)draft->quantile_permille : (uint16_t)0;
     privacy->rho_budget =
         fedl_zcdp_units_down(fedl_zcdp_rho(draft->epsilon, draft->config->privacy_delta));
 }
@@ -102,12 +125,11 @@ static uint32_t sigma_max(const fedl_plan *plan)
 
 /* The noise with which all rounds would cost the budget, for an error's text: rounded up to a
  * tenth, and a tenth more. */
-static double sigma_for(const plan_draft *draft, uint64_t charge)
+static double sigma_for(uint32_t sigma_q16, const fedl_task_config *config, uint64_t charge)
 {
-    const fedl_task_config *config = draft->config;
     const double factor =
         (double)charge * config->round.round_count / (double)config->plan.privacy.rho_budget;
-    return ceil(sqrt(factor) * draft->sigma_q16 / 65536.0 * 10) / 10 + 0.1;
+    return ceil(sqrt(factor) * sigma_q16 / 65536.0 * 10) / 10 + 0.1;
 }
 
 /* ε that pays for all rounds, rounded up to three places. */
@@ -149,14 +171,47 @@ static void check_budget(plan_draft *draft)
     if (affordable > 0) {
         plan_suggest(draft, "round", "rounds", "%u", (uint32_t)affordable);
     }
-    if (sigma_for(draft, charge) <= sigma_max(plan)) {
-        plan_suggest(draft, "privacy", "sigma", "%.1f", sigma_for(draft, charge));
+    const double sigma = sigma_for(draft->sigma_q16, config, charge);
+    if (sigma <= sigma_max(plan)) {
+        plan_suggest(draft, "privacy", "sigma", "%.1f", sigma);
     } else { /* on a coarser grid the same clip norm has fewer steps, and sigma counts for more */
-        const int32_t coarser = (int32_t)ceil(log2(sigma_for(draft, charge) / sigma_max(plan)));
+        const int32_t coarser = (int32_t)ceil(log2(sigma / sigma_max(plan)));
         plan_suggest(draft, "aggregation", "update_exp", "%d", plan->update.update_exp + coarser);
+    }
+    const double quantile_sigma = sigma_for(draft->quantile_sigma_q16, config, charge);
+    if (plan->privacy.adaptive_clip && quantile_sigma <= sigma_max(plan)) {
+        plan_suggest(draft, "privacy", "quantile_sigma", "%.1f", quantile_sigma);
     }
     if (epsilon_for(config, charge) <= EPSILON_MAX) {
         plan_suggest(draft, "privacy", "epsilon", "%.3f", epsilon_for(config, charge));
+    }
+}
+
+static void check_adaptive(plan_draft *draft)
+{
+    const fedl_task_config *config = draft->config;
+    const uint32_t line = plan_line_of(draft, "privacy", "quantile_sigma");
+    if (config->plan.privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
+        if (draft->quantile_sigma_q16 < SIGMA_Q16_MIN) {
+            plan_fail(draft, FEDL_ERR_RANGE, line,
+                      "quantile_sigma in [privacy] is below 2 a device");
+            plan_suggest(draft, "privacy", "quantile_sigma", "2");
+        }
+        if (draft->quantile_sigma_q16 > SIGMA_MAX << 16) {
+            plan_fail(draft, FEDL_ERR_RANGE, line,
+                      "quantile_sigma in [privacy] is above 256 a device");
+            plan_suggest(draft, "privacy", "quantile_sigma", "%u", SIGMA_MAX);
+        }
+    }
+    if (config->plan.update.clip_q16 > UINT32_MAX / FEDL_BOUND_FACTOR) {
+        plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "clip"),
+                  "clip in [aggregation] is above 4095, too large to grow with adaptive_clip");
+        plan_suggest(draft, "aggregation", "clip", "%u", CLIP_ADAPTIVE_MAX);
+    }
+    if (config->round.server_lr_q16 > LR_ADAPTIVE_MAX_Q16) {
+        plan_fail(draft, FEDL_ERR_RANGE, plan_line_of(draft, "aggregation", "server_lr"),
+                  "server_lr in [aggregation] is above 1, which adaptive_clip may multiply by 16");
+        plan_suggest(draft, "aggregation", "server_lr", "1");
     }
 }
 
@@ -172,10 +227,7 @@ void plan_privacy_check(plan_draft *draft)
                   "differential privacy needs 'sigma' and 'epsilon' in [privacy]");
     }
     if (plan->privacy.adaptive_clip) {
-        plan_fail(draft, FEDL_ERR_UNSUPPORTED, plan_line_of(draft, "privacy", "adaptive_clip"),
-                  "adaptive_clip in [privacy] is not there yet: the clip norm stays what clip in "
-                  "[aggregation] says");
-        plan_suggest(draft, "privacy", "adaptive_clip", "no");
+        check_adaptive(draft);
     }
     if (plan->privacy.mode == FEDL_PRIVACY_DISTRIBUTED) {
         if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {

@@ -149,7 +149,8 @@ static void fill_setup(fedli_client_state *c)
     setup->attempt.version = manifest->version;
     memcpy(setup->attempt.fleet_id, identity->fleet_id, sizeof setup->attempt.fleet_id);
     memcpy(setup->attempt.model_digest, manifest->digest, sizeof setup->attempt.model_digest);
-    memcpy(setup->attempt.plan_digest, manifest->plan_digest, sizeof setup->attempt.plan_digest);
+    fedli_attempt_plan_digest(c->crypto, setup->attempt.plan_digest, manifest->plan_digest,
+                              manifest->bound_q16);
     setup->device_id = identity->device_id;
     setup->ca_public = identity->ca_public;
     setup->device_cert = identity->cert;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * May this device begin a masked attempt: what it has answered before, and what its budget of
- * privacy has left. With every no come the two numbers that say why.
+ * May this device train with the round's bound, and begin a masked attempt: what it has answered
+ * before, and what its budget of privacy has left. With every no come the two numbers that say why.
  */
 #include "client/client_state.h"
 
@@ -10,11 +10,14 @@
 bool fedli_client_group_is_paused(const fedli_client_state *c, const fedli_client_task *offered)
 {
     const fedli_attempt *a = &c->group.setup.attempt;
+    uint8_t plan_digest[32];
+    fedli_attempt_plan_digest(c->crypto, plan_digest, offered->manifest.plan_digest,
+                              offered->manifest.bound_q16);
     return c->group.active && c->group.closed && a->task_id == offered->task_id &&
            a->round == offered->round && a->attempt == offered->attempt &&
            a->version == offered->manifest.version &&
            memcmp(a->model_digest, offered->manifest.digest, sizeof a->model_digest) == 0 &&
-           memcmp(a->plan_digest, offered->manifest.plan_digest, sizeof a->plan_digest) == 0;
+           memcmp(a->plan_digest, plan_digest, sizeof a->plan_digest) == 0;
 }
 
 /* Noise of the server is the server's promise: it takes nothing from a budget that the device
@@ -82,4 +85,19 @@ fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_c
         *allowed = 0;
     }
     return refusal;
+}
+
+fedl_refusal fedli_client_bound_check(const fedli_client_state *c, const fedli_client_task *offered,
+                                      uint64_t *asked, uint64_t *allowed)
+{
+    const fedl_plan *plan = &offered->plan;
+    const uint32_t bound_q16 = offered->manifest.bound_q16;
+    const uint64_t highest_q16 = (uint64_t)plan->update.clip_q16 * FEDL_BOUND_FACTOR;
+    *asked = bound_q16;
+    if (!fedl_update_bound_fits(&plan->update, bound_q16)) {
+        *allowed = plan->privacy.adaptive_clip ? highest_q16 : 0;
+        return FEDL_REFUSAL_BOUND;
+    }
+    *allowed = c->cfg.policy.clip_q16_max;
+    return bound_q16 > *allowed ? FEDL_REFUSAL_POLICY_CLIP : FEDL_REFUSAL_NONE;
 }

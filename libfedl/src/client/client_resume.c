@@ -306,11 +306,11 @@ static fedl_status make_update(fedli_client_state *c, const fedli_saved *s)
         return FEDL_ERR_CORRUPT;
     }
     memcpy(c->container, s->reference.data, size);
+    const fedl_update_config config = fedli_client_update_config(c);
     fedl_status status = fedl_model_load(&c->model, s->trained);
     if (status == FEDL_OK) {
-        status =
-            fedl_update_begin(&c->update, &c->model, fedl_bytes_of(c->container, size),
-                              &c->task.plan.update, &seed, s->update_rows, &s->train, &s->eval);
+        status = fedl_update_begin(&c->update, &c->model, fedl_bytes_of(c->container, size),
+                                   &config, &seed, s->update_rows, &s->train, &s->eval);
     }
     if (status != FEDL_OK) {
         return status;
@@ -320,7 +320,7 @@ static fedl_status make_update(fedli_client_state *c, const fedli_saved *s)
     c->training.eval = s->eval;
     c->training.stage = FEDLI_STAGE_DONE;
     c->training.row_count = s->update_rows;
-    fedli_client_task_key(c, &c->update_key);
+    fedli_client_task_key(c, &c->task, &c->update_key);
     c->update_ready = true;
     c->fetched_bytes = size;
     c->verified = true;

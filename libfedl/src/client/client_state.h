@@ -314,7 +314,10 @@ fedl_status fedli_client_train_run(fedli_client_state *c, bool *done,
                                    uint32_t step_max);
 void fedli_client_on_trained(fedli_client_state *c, fedl_status status);
 bool fedli_update_key_equal(const fedli_update_key *a, const fedli_update_key *b);
-void fedli_client_task_key(const fedli_client_state *c, fedli_update_key *key);
+void fedli_client_task_key(const fedli_client_state *c, const fedli_client_task *task,
+                           fedli_update_key *key);
+/** The plan's, with the bound of the round. */
+fedl_update_config fedli_client_update_config(const fedli_client_state *c);
 
 /* ---- client_upload.c ---- */
 /** The update is ready: uploads it, or begins its masked attempt. */
@@ -335,6 +338,9 @@ void fedli_client_group_lay_out(fedli_client_state *c, const fedl_plan *plan, fe
 /** May this device begin the attempt? Rules of progress, budget. asked, allowed: the numbers of a
  * refusal. */
 fedl_refusal fedli_client_group_check(const fedli_client_state *c, const fedli_client_task *offered,
+                                      uint64_t *asked, uint64_t *allowed);
+/** Is the manifest's bound one that the plan and this site allow? Numbers as above. */
+fedl_refusal fedli_client_bound_check(const fedli_client_state *c, const fedli_client_task *offered,
                                       uint64_t *asked, uint64_t *allowed);
 void fedli_client_group_start(fedli_client_state *c);
 /** True when the vector of the attempt under way is with the server. */

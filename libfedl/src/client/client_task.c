@@ -150,7 +150,8 @@ static bool same_plan(const fedli_client_task *a, const fedli_client_task *b)
 
 static bool same_model(const fedli_client_task *a, const fedli_client_task *b)
 {
-    return same_plan(a, b) && memcmp(a->manifest.digest, b->manifest.digest, FEDL_HASH_BYTES) == 0;
+    return same_plan(a, b) && a->manifest.bound_q16 == b->manifest.bound_q16 &&
+           memcmp(a->manifest.digest, b->manifest.digest, FEDL_HASH_BYTES) == 0;
 }
 
 /* Copies the offer into the machine; the plan's bytes move to their own place. */
@@ -220,8 +221,13 @@ static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
         fedli_policy_numbers(&c->cfg.policy, plan, refusal, &log->asked, &log->allowed);
         return false;
     }
-    if (plan->privacy.adaptive_clip) {
-        fedli_client_task_refuse(c, FEDL_ERR_UNSUPPORTED);
+    uint64_t asked = 0;
+    uint64_t allowed = 0;
+    const fedl_refusal bound = fedli_client_bound_check(c, offered, &asked, &allowed);
+    if (bound != FEDL_REFUSAL_NONE) {
+        fedl_client_action *log = fedli_client_task_decline(c, bound, 0);
+        log->asked = asked;
+        log->allowed = allowed;
         return false;
     }
     if (plan->aggregation == FEDL_AGGREGATION_PLAIN) {
@@ -232,8 +238,6 @@ static bool plan_suits(fedli_client_state *c, const fedli_client_task *offered)
             "this device joined before masking existed: let it leave and join again";
         return false;
     }
-    uint64_t asked = 0;
-    uint64_t allowed = 0;
     const fedl_refusal reused = fedli_client_group_check(c, offered, &asked, &allowed);
     if (reused != FEDL_REFUSAL_NONE) {
         fedl_client_action *log = fedli_client_task_decline(c, reused, 0);
@@ -264,10 +268,7 @@ void fedli_client_on_task(fedli_client_state *c, const fedl_message_task *task)
         log_offered(c, task);
         return;
     }
-    key.task_id = offered.task_id;
-    key.round = offered.round;
-    memcpy(key.digest, offered.manifest.digest, sizeof key.digest);
-    memcpy(key.plan_digest, offered.manifest.plan_digest, sizeof key.plan_digest);
+    fedli_client_task_key(c, &offered, &key);
     if (c->diverged && fedli_update_key_equal(&c->diverged_key, &key)) {
         /* The run is deterministic: it would diverge again. The next round may go better. */
         fedli_client_task_refuse(c, FEDL_ERR_DIVERGED);

@@ -25,18 +25,27 @@ bool fedli_update_key_equal(const fedli_update_key *a, const fedli_update_key *b
            memcmp(a->plan_digest, b->plan_digest, sizeof a->plan_digest) == 0;
 }
 
-void fedli_client_task_key(const fedli_client_state *c, fedli_update_key *key)
+void fedli_client_task_key(const fedli_client_state *c, const fedli_client_task *task,
+                           fedli_update_key *key)
 {
-    key->task_id = c->task.task_id;
-    key->round = c->task.round;
-    memcpy(key->digest, c->task.manifest.digest, sizeof key->digest);
-    memcpy(key->plan_digest, c->task.manifest.plan_digest, sizeof key->plan_digest);
+    key->task_id = task->task_id;
+    key->round = task->round;
+    memcpy(key->digest, task->manifest.digest, sizeof key->digest);
+    fedli_attempt_plan_digest(c->crypto, key->plan_digest, task->manifest.plan_digest,
+                              task->manifest.bound_q16);
+}
+
+fedl_update_config fedli_client_update_config(const fedli_client_state *c)
+{
+    fedl_update_config config = c->task.plan.update;
+    config.bound_q16 = c->task.manifest.bound_q16;
+    return config;
 }
 
 void fedli_client_train_start(fedli_client_state *c)
 {
     fedli_update_key key;
-    fedli_client_task_key(c, &key);
+    fedli_client_task_key(c, &c->task, &key);
     if (c->update_ready && fedli_update_key_equal(&c->update_key, &key)) {
         fedli_client_report(c); /* the same numbers again, whatever the attempt */
         return;
@@ -105,8 +114,9 @@ static fedl_status learn(fedli_client_state *c, uint32_t row_count)
     if (status != FEDL_OK || !last) {
         return status;
     }
-    status = fedl_update_begin(&c->update, &c->model, container_of(c), &c->task.plan.update,
-                               &t->seed, row_count, fedl_trainer_stats(&t->trainer), &t->eval);
+    const fedl_update_config config = fedli_client_update_config(c);
+    status = fedl_update_begin(&c->update, &c->model, container_of(c), &config, &t->seed, row_count,
+                               fedl_trainer_stats(&t->trainer), &t->eval);
     if (status == FEDL_OK) {
         t->row_count = row_count;
         t->stats = *fedl_trainer_stats(&t->trainer);

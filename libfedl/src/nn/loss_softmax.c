@@ -9,6 +9,7 @@
  */
 #include "nn/loss.h"
 
+#include "base/exp2.h"
 #include "base/fixed.h"
 
 #define LOG2_E_Q16 94548 /* log2(e) · 2^16 */
@@ -19,23 +20,6 @@
 static int64_t exponent_q16(int64_t distance, int32_t exp)
 {
     return fedli_rshr(distance * LOG2_E_Q16, -exp);
-}
-
-/* 2^−t in Q24 for t ≥ 0 in Q16, rounded once. */
-static int64_t exp2_negative_q24(int64_t t_q16)
-{
-    static const int64_t c[5] = {1073741824, -744160371, 257047784, -57028860, 7270536};
-    const int64_t whole = t_q16 >> 16;
-    const int64_t f_q16 = t_q16 & 0xffff;
-    if (whole >= 31) {
-        return 0;
-    }
-    int64_t p_q30 = c[4];
-    for (int32_t i = 3; i >= 0; i--) {
-        /* |p_q30| < 2^31 and f < 2^16: the product is below 2^47. */
-        p_q30 = c[i] + fedli_rshr(p_q30 * f_q16, 16);
-    }
-    return fedli_rshr(p_q30, (int32_t)whole + 6);
 }
 
 static int32_t largest(const int32_t *z, uint32_t count)
@@ -81,7 +65,7 @@ static uint32_t value_q16(const int32_t *logits, int32_t exp, const int32_t *tar
     const int64_t top = largest(logits, output_count);
     int64_t sum_q24 = 0;
     for (uint32_t c = 0; c < output_count; c++) {
-        sum_q24 += exp2_negative_q24(exponent_q16(top - logits[c], exp));
+        sum_q24 += fedli_exp2_negative_q24(exponent_q16(top - logits[c], exp));
     }
     /* −log2 p = log2 Σ + t of the target; the sum is at least 2^24, so nothing is negative. */
     const int64_t t_q16 = exponent_q16(top - logits[target[0]], exp);
@@ -97,7 +81,7 @@ static uint64_t row_error_q24(int32_t *z, int32_t exp, uint32_t target, uint32_t
     const int64_t top = largest(z, count);
     int64_t sum_q24 = 0;
     for (uint32_t c = 0; c < count; c++) {
-        z[c] = (int32_t)exp2_negative_q24(exponent_q16(top - z[c], exp));
+        z[c] = (int32_t)fedli_exp2_negative_q24(exponent_q16(top - z[c], exp));
         sum_q24 += z[c];
     }
     /* 2^24 ≤ sum ≤ 2^40, hence 2^7 ≤ reciprocal ≤ 2^23 and p·reciprocal ≤ 2^47. */

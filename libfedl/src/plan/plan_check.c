@@ -43,11 +43,13 @@ static bool privacy_is_in_range(const fedl_privacy_config *privacy, fedl_aggrega
 {
     if (privacy->mode == FEDL_PRIVACY_NONE) {
         return !privacy->rotate && !privacy->adaptive_clip && privacy->quantile_permille == 0 &&
-               privacy->sigma2_q8 == 0 && privacy->rho_budget == 0;
+               privacy->sigma2_q8 == 0 && privacy->bit_sigma2_q8 == 0 && privacy->rho_budget == 0;
     }
-    const bool quantile_good = privacy->adaptive_clip ? privacy->quantile_permille >= 1 &&
-                                                            privacy->quantile_permille <= 999
-                                                      : privacy->quantile_permille == 0;
+    const bool quantile_good =
+        privacy->adaptive_clip
+            ? privacy->quantile_permille >= 1 && privacy->quantile_permille <= 999 &&
+                  privacy->bit_sigma2_q8 != 0 /* its range: that of the update's configuration */
+            : privacy->quantile_permille == 0 && privacy->bit_sigma2_q8 == 0;
     const bool noise_good =
         privacy->mode == FEDL_PRIVACY_DISTRIBUTED
             ? privacy->sigma2_q8 >= FEDL_SIGMA2_Q8_MIN && aggregation != FEDL_AGGREGATION_PLAIN
@@ -72,7 +74,8 @@ static fedl_status protection_check(const fedl_plan *plan)
     if (!privacy_is_in_range(&plan->privacy, plan->aggregation) ||
         settled.update.rotate != plan->update.rotate ||
         settled.update.noise_sigma2_q8 != plan->update.noise_sigma2_q8 ||
-        settled.update.sum_sigma2_q8 != plan->update.sum_sigma2_q8) {
+        settled.update.sum_sigma2_q8 != plan->update.sum_sigma2_q8 ||
+        settled.update.bit_sigma2_q8 != plan->update.bit_sigma2_q8 || plan->update.bound_q16 != 0) {
         return FEDL_ERR_RANGE;
     }
     if (mode != FEDL_PRIVACY_NONE &&
@@ -100,6 +103,8 @@ void fedl_plan_settle(fedl_plan *plan)
     plan->update.noise_sigma2_q8 = distributed ? plan->privacy.sigma2_q8 : 0;
     plan->update.sum_sigma2_q8 =
         plan->privacy.mode == FEDL_PRIVACY_CENTRAL ? plan->privacy.sigma2_q8 : 0;
+    plan->update.bit_sigma2_q8 = plan->privacy.bit_sigma2_q8;
+    plan->update.bound_q16 = 0;
 }
 
 fedl_status fedl_plan_check(const fedl_plan *plan)

@@ -15,7 +15,7 @@
 
 #define PLAN_VERSION              2u
 #define PLAN_FIXED_BYTES          256u
-#define PROTECTION_RESERVED_BYTES 32u
+#define PROTECTION_RESERVED_BYTES 28u
 _Static_assert(PLAN_FIXED_BYTES + FEDL_PLAN_DATA_BYTES_MAX <= FEDL_PLAN_BYTES_MAX, "plan size");
 _Static_assert(FEDL_LAYERS_MAX == 16, "the layout below has 16 places for layers");
 
@@ -53,6 +53,7 @@ static void write_protection(fedli_writer *writer, const fedl_plan *plan)
     fedli_write_u32(writer, secagg->epoch_rounds);
     fedli_write_u32(writer, privacy->sigma2_q8);
     fedli_write_u64(writer, privacy->rho_budget);
+    fedli_write_u32(writer, privacy->bit_sigma2_q8);
     for (uint32_t i = 0; i < PROTECTION_RESERVED_BYTES; i++) {
         fedli_write_u8(writer, 0);
     }
@@ -134,6 +135,7 @@ static bool read_protection(fedli_reader *reader, fedl_plan *plan)
     secagg->epoch_rounds = fedli_read_u32(reader);
     privacy->sigma2_q8 = fedli_read_u32(reader);
     privacy->rho_budget = fedli_read_u64(reader);
+    privacy->bit_sigma2_q8 = fedli_read_u32(reader);
     fedl_plan_settle(plan);
     for (uint32_t i = 0; i < PROTECTION_RESERVED_BYTES; i++) {
         clean = fedli_read_u8(reader) == 0 && clean;

@@ -15,6 +15,9 @@ static bool in_range(uint32_t value, uint32_t low, uint32_t high)
 
 fedl_status fedl_round_config_check(const fedl_round_config *round, const fedl_plan *plan)
 {
+    /* Adaptive clipping multiplies it by up to FEDL_BOUND_FACTOR. */
+    const uint32_t lr_max =
+        plan->privacy.adaptive_clip ? SERVER_LR_MAX / FEDL_BOUND_FACTOR : SERVER_LR_MAX;
     const bool good =
         in_range(round->round_count, 1, ROUNDS_MAX) &&
         in_range(round->clients_goal, 1, plan->update.clients_max) &&
@@ -23,6 +26,6 @@ fedl_status fedl_round_config_check(const fedl_round_config *round, const fedl_p
         in_range(round->pool_min, round->select_count, SELECT_MAX) &&
         round->pool_timeout_ms <= DELAY_MS_MAX && in_range(round->deadline_ms, 1, DELAY_MS_MAX) &&
         in_range(round->attempt_max, 1, ATTEMPTS_MAX) && round->retry_ms <= DELAY_MS_MAX &&
-        in_range(round->server_lr_q16, 1, SERVER_LR_MAX) && round->agg_kind >= 1;
+        in_range(round->server_lr_q16, 1, lr_max) && round->agg_kind >= 1;
     return good ? FEDL_OK : FEDL_ERR_RANGE;
 }

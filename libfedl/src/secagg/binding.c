@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "base/cursor.h"
 
+#include <string.h>
+
 #define BINDING_BYTES (16u + 4u * 4u + 32u + 32u + 4u + 2u + 2u + 32u + 32u)
 
 static void personal_hash(const fedl_crypto *crypto, uint8_t out[32], const uint8_t *key,
@@ -32,6 +34,19 @@ void fedli_kdf(const fedl_crypto *crypto, uint8_t out[32], const uint8_t key[32]
                const char *personal, const void *data, size_t size)
 {
     personal_hash(crypto, out, key, personal, data, size);
+}
+
+void fedli_attempt_plan_digest(const fedl_crypto *crypto, uint8_t out[32],
+                               const uint8_t plan_digest[32], uint32_t bound_q16)
+{
+    uint8_t text[32u + 4u];
+    memcpy(text, plan_digest, 32);
+    if (bound_q16 == 0) {
+        memcpy(out, text, 32);
+        return;
+    }
+    fedli_store_u32(text + 32, bound_q16);
+    fedli_hash(crypto, out, "fedl.bound.v1", text, sizeof text);
 }
 
 void fedli_roster_hash_init(fedli_roster_hash *hash, const fedl_crypto *crypto, uint32_t n)

@@ -24,7 +24,7 @@ typedef struct fedli_attempt {
     uint32_t attempt;
     uint32_t version; /* of the model that is trained */
     uint8_t model_digest[32];
-    uint8_t plan_digest[32];
+    uint8_t plan_digest[32]; /* of fedli_attempt_plan_digest() */
 } fedli_attempt;
 
 /** H(personal, data): personal is a C string of at most 16 letters. */
@@ -33,6 +33,14 @@ void fedli_hash(const fedl_crypto *crypto, uint8_t out[32], const char *personal
 /** KDF(key, personal, data): the same, keyed with 32 bytes. */
 void fedli_kdf(const fedl_crypto *crypto, uint8_t out[32], const uint8_t key[32],
                const char *personal, const void *data, size_t size);
+
+/**
+ * What stands for the plan in an attempt: its digest; with adaptive clipping, where the round's
+ * bound goes with it, H("fedl.bound.v1", plan digest 32 ‖ bound_q16 u32). So devices that were
+ * shown different bounds share no round binding, and no key of noise serves two bounds.
+ */
+void fedli_attempt_plan_digest(const fedl_crypto *crypto, uint8_t out[32],
+                               const uint8_t plan_digest[32], uint32_t bound_q16);
 
 /* Root and beacon of a roster that is read entry by entry. */
 typedef struct fedli_roster_hash {

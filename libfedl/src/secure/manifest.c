@@ -9,7 +9,8 @@
 #define SCHEMA         1u
 #define CONTEXT        "fedl/manifest/v1"
 #define CONTEXT_BYTES  (sizeof CONTEXT - 1)
-#define RESERVED_BYTES 72u
+#define RESERVED_BYTES 68u
+#define BOUND_OFFSET   168u
 
 void fedl_manifest_encode(uint8_t out[FEDLI_MANIFEST_BYTES], const fedl_manifest *manifest)
 {
@@ -34,6 +35,7 @@ void fedl_manifest_encode(uint8_t out[FEDLI_MANIFEST_BYTES], const fedl_manifest
     fedli_write_u32(&writer, manifest->expires_round);
     fedli_write_u64(&writer, manifest->created_s);
     fedli_write_u64(&writer, manifest->expires_s);
+    fedli_write_u32(&writer, manifest->bound_q16);
     fedli_write_copy(&writer, reserved, sizeof reserved);
     const fedl_status status = fedli_writer_end(&writer, &size);
     FEDLI_CHECK(status == FEDL_OK && size == FEDLI_MANIFEST_BYTES);
@@ -89,6 +91,7 @@ static fedl_status parse(fedl_manifest *manifest, fedl_bytes bytes)
     m.expires_round = fedli_read_u32(&reader);
     m.created_s = fedli_read_u64(&reader);
     m.expires_s = fedli_read_u64(&reader);
+    m.bound_q16 = fedli_read_u32(&reader);
     fedli_read_copy(&reader, reserved, sizeof reserved);
     if (fedli_reader_end(&reader) != FEDL_OK || model_class != FEDL_MODEL_TRAIN_ONLY || gap != 0 ||
         !all_zero(reserved, sizeof reserved)) {
@@ -111,6 +114,11 @@ fedl_status fedl_manifest_open(fedl_manifest *manifest, const fedl_crypto *crypt
         return FEDL_ERR_AUTH;
     }
     return parse(manifest, bytes);
+}
+
+uint32_t fedl_manifest_bound_q16(const uint8_t bytes[FEDLI_MANIFEST_BYTES])
+{
+    return fedli_load_u32(bytes + BOUND_OFFSET);
 }
 
 bool fedl_manifest_expired(const fedl_manifest *manifest, uint64_t now_s, uint32_t round)

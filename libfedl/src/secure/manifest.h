@@ -5,7 +5,8 @@
  * (role ROUND).
  *
  * What the signature does not say is checked by the caller: fleet, task, expiry
- * (fedl_manifest_expired), a version that rises, and the digest of the container itself.
+ * (fedl_manifest_expired), a version that rises, the digest of the container itself, and the range
+ * of the bound, which the plan gives.
  */
 #ifndef FEDL_SECURE_MANIFEST_H
 #define FEDL_SECURE_MANIFEST_H
@@ -34,6 +35,7 @@ typedef struct fedl_manifest {
     uint64_t created_s;     /* UTC seconds */
     uint64_t expires_s;     /* UTC seconds; 0 = never */
     uint32_t expires_round; /* 0 = never */
+    uint32_t bound_q16;     /* adaptive clipping: of the round that trains this version; else 0 */
 } fedl_manifest;
 
 /** Writes the fixed layout; every value of the fields has a place. */
@@ -48,6 +50,8 @@ void fedl_manifest_sign(const fedl_crypto *crypto, uint8_t signature[64],
 FEDL_NODISCARD fedl_status fedl_manifest_open(fedl_manifest *manifest, const fedl_crypto *crypto,
                                               fedl_bytes bytes, const uint8_t signature[64],
                                               const uint8_t signer_public[32]);
+/** The field bound_q16 of an encoded manifest that this host has verified, or made. */
+uint32_t fedl_manifest_bound_q16(const uint8_t bytes[FEDLI_MANIFEST_BYTES]);
 /**
  * Whether the model's life is over: now_s > expires_s or round > expires_round, each only where a
  * limit is set. now_s = 0 (a device without a clock) leaves the round as the only limit.

@@ -32,6 +32,20 @@ uint32_t fedli_clip_factor_q15(uint64_t n2, uint32_t clip)
     return (uint32_t)(((uint64_t)clip << 15) / fedli_clip_norm(n2));
 }
 
+uint32_t fedli_clip_rescale_q15(uint32_t norm, uint32_t clip, uint32_t bound)
+{
+    return (uint32_t)(((uint64_t)clip << 15) / (norm > bound ? norm : bound));
+}
+
+void fedli_clip_scale_up(int32_t *values, uint32_t count, uint32_t factor_q15)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t product = (uint64_t)fedli_abs_u32(values[i]) * factor_q15; /* < 2^43 */
+        const int32_t magnitude = (int32_t)(product >> 15);
+        values[i] = values[i] < 0 ? -magnitude : magnitude;
+    }
+}
+
 bool fedli_clip_norm_fits(const fedl_model_spec *spec)
 {
     const uint64_t limit = (uint64_t)1 << 63;

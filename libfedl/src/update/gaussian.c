@@ -8,7 +8,6 @@
 
 #define BUFFER_WORDS (FEDLI_NOISE_BUFFER * 8u)
 #define SIGMA2_ONE   256u    /* σ² = 1, Q8 */
-#define Y_END        8192u   /* 32 · 256 */
 #define Y_END_COARSE 131072u /* 32 · 4096 */
 
 void fedli_noise_bits_init(fedli_noise_bits *bits, fedl_keystream_fn stream, const uint8_t key[32],
@@ -97,7 +96,7 @@ int32_t fedli_noise_sample(fedli_noise_bits *bits, uint32_t sigma2_q8)
     const uint64_t n = coarse ? sigma2_q8 / SIGMA2_ONE : sigma2_q8;
     const uint64_t t = (uint64_t)fedli_isqrt_u64(sigma2_q8 / SIGMA2_ONE) + 1u;
     const uint64_t q = 2u * unit * n * t * t; /* ≤ 2^9 · 2^24 · 2^16.02 or 2 · 2^24 · 2^24 */
-    const uint64_t y_end = coarse ? Y_END_COARSE : Y_END;
+    const uint64_t y_end = coarse ? Y_END_COARSE : FEDLI_NOISE_END;
     for (;;) {
         bool negative = false;
         const uint64_t y = laplace(bits, t, &negative);
@@ -122,4 +121,14 @@ void fedli_noise_add(int32_t *values, uint32_t first, uint32_t count, uint32_t s
         values[i] += fedli_noise_sample(&bits, sigma2_q8);
     }
     fedli_wipe(&bits, sizeof bits);
+}
+
+int32_t fedli_noise_bit(uint32_t sigma2_q8, fedl_keystream_fn stream, const uint8_t key[32])
+{
+    fedli_noise_bits bits;
+    /* Words end where this begins, at 2^30; rounding begins at 2^31. */
+    fedli_noise_bits_init(&bits, stream, key, FEDL_PARAMETERS_MAX * FEDLI_NOISE_BLOCKS);
+    const int32_t sample = fedli_noise_sample(&bits, sigma2_q8);
+    fedli_wipe(&bits, sizeof bits);
+    return sample;
 }

@@ -19,6 +19,8 @@
 /* Keystream blocks of one sample: 1024 · 8 numbers, of which about 20 are used. */
 #define FEDLI_NOISE_BLOCKS 1024u
 #define FEDLI_NOISE_BUFFER 4u
+/* Up to σ = 256 a sample's magnitude is below this. */
+#define FEDLI_NOISE_END 8192u /* 32 · 256 */
 
 /* A stream of uniform numbers out of keystream blocks. */
 typedef struct fedli_noise_bits {
@@ -41,5 +43,8 @@ int32_t fedli_noise_sample(fedli_noise_bits *bits, uint32_t sigma2_q8);
 /** values[i] += sample number first + i. first + count ≤ 2^20. */
 void fedli_noise_add(int32_t *values, uint32_t first, uint32_t count, uint32_t sigma2_q8,
                      fedl_keystream_fn stream, const uint8_t key[32]);
+/** The noise of the word FEDL_TAIL_CLIPPED, sigma2_q8 as above: one sample, from blocks of the
+ * keystream that no word and no rounding takes. */
+int32_t fedli_noise_bit(uint32_t sigma2_q8, fedl_keystream_fn stream, const uint8_t key[32]);
 
 #endif

@@ -16,6 +16,8 @@
 #include "base/fixed.h"
 #include "fedl/plan.h"
 
+#define BIT_BOUND_Q16 (UINT64_C(1) << 16) /* 1² */
+
 /* ⌈s·C · 2^8⌉: clip is 2^-16 units of a weight, the grid 2^update_exp. ≤ 2^28 by the plan check. */
 static uint64_t clip_steps_q8(const fedl_update_config *cfg)
 {
@@ -88,5 +90,11 @@ uint64_t fedl_privacy_charge(const fedl_plan *plan, uint32_t min_cohort, uint32_
     case FEDL_PRIVACY_CENTRAL: /* sigma2 is that of the whole sum */
         break;
     }
-    return fedl_privacy_rho(bound, honest, plan->privacy.sigma2_q8);
+    const uint64_t rho = fedl_privacy_rho(bound, honest, plan->privacy.sigma2_q8);
+    if (!plan->privacy.adaptive_clip || rho == UINT64_MAX) {
+        return rho;
+    }
+    /* The bit "above the bound" of one device is released with the sum: Δ = 1. */
+    const uint64_t bit = fedl_privacy_rho(BIT_BOUND_Q16, honest, plan->privacy.bit_sigma2_q8);
+    return bit >= UINT64_MAX - rho ? UINT64_MAX : rho + bit;
 }

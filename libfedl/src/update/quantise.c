@@ -26,7 +26,7 @@ static void round_coarser(const fedli_quantiser *q, int32_t *values, uint32_t fi
         const uint32_t r = bits >> (32 - shift);
         const int32_t sign = values[i] >> 31; /* 0 or −1 */
         const uint32_t magnitude = fedli_clip_scale(fedli_abs_u32(values[i]), factor_q15);
-        /* magnitude < 2^24, r < 2^12: no overflow; rounded < 2^24. */
+        /* magnitude < 2^28, r < 2^12: no overflow; rounded < 2^28. */
         const int32_t rounded = (int32_t)((magnitude + r) >> shift);
         values[i] = (rounded ^ sign) - sign;
     }
@@ -40,7 +40,8 @@ static void scale_finer(const fedli_quantiser *q, int32_t *values, uint32_t coun
     for (uint32_t i = 0; i < count; i++) {
         const int32_t sign = values[i] >> 31;
         const uint32_t magnitude = fedli_clip_scale(fedli_abs_u32(values[i]), factor_q15);
-        /* magnitude < 2^24 and left ≤ 4: below 2^28. */
+        /* magnitude < 2^24 and left ≤ 4: below 2^28. When it was scaled up it is at most the clip,
+         * which is at most 2^20 steps then. */
         const int32_t exact = (int32_t)(magnitude << left);
         values[i] = (exact ^ sign) - sign;
     }
@@ -50,11 +51,16 @@ void fedli_quantise(const fedli_quantiser *quantiser, int32_t *values, uint32_t 
                     uint32_t count)
 {
     FEDLI_CHECK(quantiser->shift >= -4 && quantiser->shift <= 12);
-    FEDLI_CHECK(quantiser->factor_q15 <= FEDLI_CLIP_ONE_Q15);
-    if (quantiser->shift > 0) {
-        round_coarser(quantiser, values, first, count);
+    FEDLI_CHECK(quantiser->factor_q15 <= FEDLI_CLIP_MAX_Q15);
+    fedli_quantiser q = *quantiser;
+    if (q.factor_q15 > FEDLI_CLIP_ONE_Q15) { /* adaptive clipping below the plan's clip */
+        fedli_clip_scale_up(values, count, q.factor_q15);
+        q.factor_q15 = FEDLI_CLIP_ONE_Q15;
+    }
+    if (q.shift > 0) {
+        round_coarser(&q, values, first, count);
     } else {
-        scale_finer(quantiser, values, count);
+        scale_finer(&q, values, count);
     }
 }
 

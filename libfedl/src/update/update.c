@@ -102,6 +102,16 @@ static bool norm_holds(const fedl_update *update, uint64_t sum_squares)
     return shift <= 0 || (sum_squares << (2 * shift)) <= clip * clip;
 }
 
+static uint32_t bound_of(const fedl_update_config *cfg)
+{
+    return cfg->bound_q16 == 0 ? cfg->clip_q16 : cfg->bound_q16;
+}
+
+bool fedli_update_is_above(const fedl_update *update)
+{
+    return update->config.bit_sigma2_q8 != 0 && update->norm_q16 > bound_of(&update->config);
+}
+
 static uint64_t cut_u64(uint64_t value, uint64_t max)
 {
     return value < max ? value : max;
@@ -114,7 +124,9 @@ static void fill_tail(fedl_update *update, uint32_t row_count, const fedl_train_
     memset(tail, 0, sizeof update->tail);
     tail[FEDL_TAIL_WEIGHT] = fedl_update_weight(&update->config, row_count);
     if (update->config.noise_sigma2_q8 != 0 || update->config.sum_sigma2_q8 != 0) {
-        return; /* exact metrics are not private */
+        /* Exact metrics are not private; this one gets noise before anybody else sees it. */
+        tail[FEDL_TAIL_CLIPPED] = fedli_update_is_above(update) ? 1 : 0;
+        return;
     }
     tail[FEDL_TAIL_ROWS] = row_count;
     if (train != NULL) {
@@ -167,7 +179,9 @@ fedl_status fedl_update_begin(fedl_update *update, const fedl_model *model, fedl
                         .truncate = false};
     const uint64_t n2 = measure_delta(&made);
     made.norm_q16 = fedli_clip_norm(n2);
-    made.factor_q15 = fedli_clip_factor_q15(n2, cfg->clip_q16);
+    made.factor_q15 = cfg->bit_sigma2_q8 == 0
+                          ? fedli_clip_factor_q15(n2, cfg->clip_q16)
+                          : fedli_clip_rescale_q15(made.norm_q16, cfg->clip_q16, bound_of(cfg));
     if (cfg->noise_sigma2_q8 != 0) { /* rounding waits for the secret of the attempt */
         made.rotate_seed = fedli_rotate_seed(seed->run_seed, seed->round);
         fill_tail(&made, row_count, NULL, NULL, 0);

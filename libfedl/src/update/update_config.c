@@ -49,13 +49,39 @@ static bool noise_is_in_range(const fedl_update_config *cfg)
            fedl_privacy_bound_q16(cfg, 1) != 0;
 }
 
+bool fedl_update_bound_fits(const fedl_update_config *cfg, uint32_t bound_q16)
+{
+    const uint64_t clip = cfg->clip_q16;
+    if (cfg->bit_sigma2_q8 == 0) {
+        return bound_q16 == 0;
+    }
+    return bound_q16 != 0 && (uint64_t)bound_q16 * FEDL_BOUND_FACTOR >= clip &&
+           bound_q16 <= clip * FEDL_BOUND_FACTOR;
+}
+
+/* The bit's noise is made where that of the coordinates is, and every bound fits 32 bits. */
+static bool bound_is_in_range(const fedl_update_config *cfg)
+{
+    const uint32_t sigma2 = cfg->bit_sigma2_q8;
+    if (sigma2 == 0) {
+        return cfg->bound_q16 == 0;
+    }
+    const bool noise_good = cfg->noise_sigma2_q8 != 0
+                                ? sigma2 >= FEDL_SIGMA2_Q8_MIN && sigma2 <= FEDL_SIGMA2_Q8_MAX
+                                : cfg->sum_sigma2_q8 != 0 && sigma2 <= FEDL_SUM_SIGMA2_Q8_MAX &&
+                                      (sigma2 <= FEDL_SIGMA2_Q8_MAX || sigma2 % 256u == 0);
+    return noise_good && cfg->clip_q16 <= UINT32_MAX / FEDL_BOUND_FACTOR &&
+           (cfg->bound_q16 == 0 || fedl_update_bound_fits(cfg, cfg->bound_q16));
+}
+
 fedl_status fedl_update_config_check(const fedl_update_config *cfg, const fedl_model_spec *spec)
 {
     if (cfg->clip_q16 == 0 || cfg->update_exp < FEDL_UPDATE_EXP_MIN ||
         cfg->update_exp > FEDL_UPDATE_EXP_MAX) {
         return FEDL_ERR_RANGE;
     }
-    if (!noise_is_in_range(cfg) || fedl_update_q_max(cfg) == 0 || !fedli_clip_norm_fits(spec)) {
+    if (!noise_is_in_range(cfg) || !bound_is_in_range(cfg) || fedl_update_q_max(cfg) == 0 ||
+        !fedli_clip_norm_fits(spec)) {
         return FEDL_ERR_RANGE;
     }
     return FEDL_OK;

@@ -20,7 +20,7 @@
 #define ROUNDING_BASE 0x80000000u
 #define TRY_BLOCKS    65536u /* 2^20 words of 32 bits */
 
-/* Clipped deltas of words first …, zeros behind the last parameter: |value| < 2^24. */
+/* Clipped deltas of words first …, zeros behind the last parameter: |value| < 2^28. */
 static void load_block(const fedl_update *update, int64_t values[BLOCK], uint32_t first)
 {
     const uint32_t total = fedl_model_parameter_count(fedl_model_spec_of(update->model));
@@ -33,15 +33,20 @@ static void load_block(const fedl_update *update, int64_t values[BLOCK], uint32_
     fedli_update_stream stream;
     fedli_update_stream_init(&stream, update, first);
     fedli_update_stream_read(&stream, deltas, count);
+    uint32_t factor_q15 = update->factor_q15;
+    if (factor_q15 > FEDLI_CLIP_ONE_Q15) {
+        fedli_clip_scale_up(deltas, count, factor_q15);
+        factor_q15 = FEDLI_CLIP_ONE_Q15;
+    }
     for (uint32_t i = 0; i < count; i++) {
-        const int64_t magnitude = fedli_clip_scale(fedli_abs_u32(deltas[i]), update->factor_q15);
+        const int64_t magnitude = fedli_clip_scale(fedli_abs_u32(deltas[i]), factor_q15);
         values[i] = deltas[i] < 0 ? -magnitude : magnitude;
     }
     fedli_wipe(deltas, sizeof deltas);
 }
 
 /* z = sign · ⌊(|v| + r) / 2^shift⌋, r uniform in [0, 2^shift) from the secret stream; cut at q_max.
- * shift ≤ 12 + 4. |v| < 2^32: |z| < 2^36 before the cut. */
+ * shift ≤ 12 + 4. |v| < 2^36: |z| < 2^40 before the cut. */
 static void round_block(const fedl_update *update, int32_t out[BLOCK], const int64_t values[BLOCK],
                         uint32_t first, int32_t shift)
 {
@@ -105,6 +110,17 @@ static bool bound_holds(const fedl_update *update, uint64_t bound_q16)
     return true;
 }
 
+/* Adaptive clipping: whether the norm was above the bound, and noise of the same key. */
+static void noise_bit(fedl_update *update)
+{
+    int32_t bit = fedli_update_is_above(update) ? 1 : 0;
+    if (update->config.bit_sigma2_q8 != 0) {
+        bit += fedli_noise_bit(update->config.bit_sigma2_q8, update->stream, update->noise_key);
+    }
+    update->tail[FEDL_TAIL_CLIPPED] = (uint64_t)(int64_t)bit;
+    fedli_wipe(&bit, sizeof bit);
+}
+
 fedl_status fedl_update_protect(fedl_update *update, fedl_keystream_fn stream,
                                 const uint8_t noise_key[32])
 {
@@ -120,6 +136,7 @@ fedl_status fedl_update_protect(fedl_update *update, fedl_keystream_fn stream,
         update->rounding_try = i;
         if (bound_holds(update, bound_q16)) {
             update->noised = true;
+            noise_bit(update);
             return FEDL_OK;
         }
     }
