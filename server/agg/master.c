@@ -43,6 +43,35 @@ fedl_status fedl_master_init(fedl_master *master, const fedl_model_spec *spec, v
     return FEDL_OK;
 }
 
+/* ---- a word and what the container has of it ---- */
+
+/* int16 · 2^16 fits int32 exactly. */
+static int32_t weight_word(const uint8_t *bytes)
+{
+    return fedli_i16_of(fedli_load_u16(bytes)) * (1 << FEDL_MASTER_WEIGHT_BITS);
+}
+
+/* int32 · 2^8 needs 40 bits and may saturate. */
+static int32_t bias_word(const uint8_t *bytes)
+{
+    const int64_t bias = fedli_i32_of(fedli_load_u32(bytes));
+    return fedli_sat32(bias * (1 << BIAS_BITS));
+}
+
+/* Rounding up 0x7fffffff gives 32768: saturate. */
+static int16_t weight_of(int32_t word)
+{
+    return fedli_sat16(fedli_rshr(word, FEDL_MASTER_WEIGHT_BITS));
+}
+
+/* |word| / 2^8 fits int32. */
+static int32_t bias_of(int32_t word)
+{
+    return (int32_t)fedli_rshr(word, BIAS_BITS);
+}
+
+/* ---- containers ---- */
+
 static fedl_status check_container(const fedl_master *master, fedl_bytes container)
 {
     fedl_model_spec found;
@@ -71,15 +100,7 @@ fedl_status fedl_master_load_container(fedl_master *master, fedl_bytes container
         const uint8_t *bytes = container.data + walk.byte_offset;
         int32_t *words = master->words + walk.first;
         for (size_t i = 0; i < walk.count; i++) {
-            if (walk.bias) {
-                /* int32 · 2^8 needs 40 bits and may saturate. */
-                const int64_t bias = fedli_i32_of(fedli_load_u32(bytes + 4 * i));
-                words[i] = fedli_sat32(bias * (1 << BIAS_BITS));
-            } else {
-                /* int16 · 2^16 fits int32 exactly. */
-                const int32_t weight = fedli_i16_of(fedli_load_u16(bytes + 2 * i));
-                words[i] = weight * (1 << FEDL_MASTER_WEIGHT_BITS);
-            }
+            words[i] = walk.bias ? bias_word(bytes + 4 * i) : weight_word(bytes + 2 * i);
         }
     }
     return FEDL_OK;
@@ -101,16 +122,33 @@ fedl_status fedl_master_export_container(const fedl_master *master, uint8_t *out
         const int32_t *words = master->words + walk.first;
         for (size_t i = 0; i < walk.count; i++) {
             if (walk.bias) {
-                /* |word| / 2^8 fits int32. */
-                fedli_store_u32(bytes + 4 * i, (uint32_t)fedli_rshr(words[i], BIAS_BITS));
+                fedli_store_u32(bytes + 4 * i, (uint32_t)bias_of(words[i]));
             } else {
-                /* Rounding up 0x7fffffff gives 32768: saturate. */
-                const int16_t weight = fedli_sat16(fedli_rshr(words[i], FEDL_MASTER_WEIGHT_BITS));
-                fedli_store_u16(bytes + 2 * i, (uint16_t)weight);
+                fedli_store_u16(bytes + 2 * i, (uint16_t)weight_of(words[i]));
             }
         }
     }
     return FEDL_OK;
+}
+
+bool fedl_master_is_of(const fedl_master *master, const uint8_t *container)
+{
+    fedli_tensor_walk walk;
+    fedli_tensor_walk_init(&walk, &master->spec);
+    while (fedli_tensor_walk_next(&walk)) {
+        const uint8_t *bytes = container + walk.byte_offset;
+        const int32_t *words = master->words + walk.first;
+        for (size_t i = 0; i < walk.count; i++) {
+            /* By way of the word: a first model's bias beyond ±128 has lost what saturated. */
+            const bool same =
+                walk.bias ? bias_of(words[i]) == bias_of(bias_word(bytes + 4 * i))
+                          : weight_of(words[i]) == fedli_i16_of(fedli_load_u16(bytes + 2 * i));
+            if (!same) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 int8_t fedl_master_exp(const fedl_master *master, uint32_t index)

@@ -38,6 +38,12 @@ FEDL_NODISCARD fedl_status fedl_master_load_container(fedl_master *master, fedl_
 /** Writes the container that devices get (fedl_container_size bytes). Errors: ERR_SIZE. */
 FEDL_NODISCARD fedl_status fedl_master_export_container(const fedl_master *master, uint8_t *out,
                                                         size_t out_bytes);
+/**
+ * Are these the words that this container (whole, of this spec) was exported from, or that were
+ * loaded from it? Compared as they would be exported now: a change of less than what the rounding
+ * cuts off, half a step of a device's parameter, is not seen.
+ */
+bool fedl_master_is_of(const fedl_master *master, const uint8_t *container);
 /** Exponent of word index; index < parameter_count. */
 int8_t fedl_master_exp(const fedl_master *master, uint32_t index);
 

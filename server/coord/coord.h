@@ -208,7 +208,7 @@ typedef enum fedl_log_kind {
     FEDL_LOG_TASK_PAUSED = 12, /* text = reason */
     FEDL_LOG_TASK_RESUMED = 13,
     FEDL_LOG_TASK_COMPLETE = 14,  /* text = reason when it comes before the last round, or NULL */
-    FEDL_LOG_STORE_FAILED = 15,   /* status; it is tried again */
+    FEDL_LOG_STORE_FAILED = 15,   /* status; text = reason, or NULL: the host's own; tried again */
     FEDL_LOG_COHORT = 16,         /* the roster is frozen: a = devices, b = ms since the choice */
     FEDL_LOG_SURVIVORS = 17,      /* U3 is frozen: a = survivors, b = of so many with shares */
     FEDL_LOG_ROUND_BURNT = 18,    /* text = reason, device_id = blamed or 0 */

@@ -7,6 +7,8 @@
  *
  * While a round collects its master is in the store alone, and read back into the staging place
  * when the sum is finished: no vector is put together from then on until the commit is stored.
+ * What comes back is compared with the container, which still is the visible version's: a word
+ * that has changed in the store is read again, for ever, rather than signed.
  * Container and master are changed in place; the record of the visible version stays as it was
  * until the commit is stored, and no bytes of the container are handed out in between.
  */
@@ -115,7 +117,7 @@ static void emit_load(fedli_coord_state *c, fedli_task *t)
 void fedli_publish_begin(fedli_coord_state *c, fedli_task *t)
 {
     t->phase = FEDL_PHASE_LOADING;
-    fedli_upload_free_slots(t);
+    fedli_upload_wipe(t);
     emit_load(c, t);
 }
 
@@ -130,9 +132,16 @@ void fedli_publish_loaded(fedli_coord_state *c, fedli_task *t)
 {
     FEDLI_CHECK(t->phase == FEDL_PHASE_LOADING);
     t->load_ticket = 0;
-    if (c->event->status != FEDL_OK) {
+    fedl_status status = c->event->status;
+    const char *text = NULL; /* the host knows why reading has failed */
+    if (status == FEDL_OK && !fedl_master_is_of(&t->master, t->container)) {
+        status = FEDL_ERR_CORRUPT; /* the next version would be signed all the same */
+        text = "the stored master weights are not those of the newest version";
+    }
+    if (status != FEDL_OK) {
         fedl_action *log = fedli_outbox_log_task(c, FEDL_LOG_STORE_FAILED, t);
-        log->status = c->event->status;
+        log->status = status;
+        log->text = text;
         t->timer_ns = fedli_after_ms(c->now_ns, fedli_task_pause_ms(t));
         return;
     }

@@ -7,7 +7,7 @@
  *
  * with d parameters. There is no further copy per parameter: a new version is made in place, and
  * what the old one was can be read from the store. So can the master weights, 4·d: they are needed
- * when no vector is staged, and lie in staging then (decision 0014).
+ * when no vector is staged, and lie in staging then (decision 0016).
  */
 #include "base/arena.h"
 #include "base/check.h"

@@ -112,7 +112,10 @@ static void done(uv_work_t *work, int code)
         fedli_host_step(host, &event);
         fedli_host_settle(host);
     }
-    free(q->reply);
+    if (q->reply != NULL) {
+        fedli_wipe(q->reply, q->reply_size); /* the sum of the masks */
+        free(q->reply);
+    }
     fedli_wipe(&q->link, sizeof q->link);
     free(q);
     fedli_host_stop_when_idle(host);

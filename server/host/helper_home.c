@@ -71,6 +71,28 @@ static fedl_status write_file(const char *path, const uint8_t *bytes, size_t siz
                                                                 : fedl_status_text(status));
 }
 
+/* A list of no rounds, of the fleet in helper->cfg. */
+static fedl_status write_answered(const fedl_helper *helper, const char *path, char *text)
+{
+    uint8_t none[FEDL_HELPER_STATE_BYTES(0)];
+    char file[PATH_BYTES];
+    join(file, path, FEDL_HELPER_ANSWERED_FILE);
+    return write_file(file, none, fedl_helper_encode(helper, none, NULL), 0600, text);
+}
+
+/* No round is answered, and there is no fleet yet; before the key, so that a key has its list. */
+static fedl_status begin_answered(const char *path, const fedl_crypto *crypto, char *text)
+{
+    fedl_helper *helper = calloc(1, sizeof *helper);
+    if (helper == NULL) {
+        return say(text, FEDL_ERR_NO_MEMORY, path, "out of memory");
+    }
+    helper->cfg.crypto = crypto;
+    const fedl_status status = write_answered(helper, path, text);
+    free(helper);
+    return status;
+}
+
 fedl_status fedl_helper_home_create(const char *path, const fedl_crypto *crypto,
                                     char text[FEDL_HOME_TEXT_BYTES])
 {
@@ -89,7 +111,10 @@ fedl_status fedl_helper_home_create(const char *path, const fedl_crypto *crypto,
     fedli_hash(crypto, key + 40, "fedl.hkey.v1", key, 40);
     memcpy(request, request_magic, 8);
     crypto->x25519_public(request + 8, key + 8);
-    fedl_status status = write_file(file, key, sizeof key, 0600, text);
+    fedl_status status = begin_answered(path, crypto, text);
+    if (status == FEDL_OK) {
+        status = write_file(file, key, sizeof key, 0600, text);
+    }
     fedli_wipe(key, sizeof key);
     if (status == FEDL_OK) {
         join(file, path, FEDL_HELPER_REQUEST_FILE);
@@ -183,31 +208,35 @@ fedl_status fedl_helper_grant_read(fedl_helper_grant *grant, const fedl_crypto *
     return FEDL_OK;
 }
 
-/* The answered rounds of this fleet; none when the home is new. */
-static fedl_status begin_answered(const fedl_helper_grant *grant, const fedl_crypto *crypto,
-                                  const char *path, char *text)
+/* Binds the list of answered rounds to the fleet. There is one as long as there is a key: a list
+ * that is missing was lost, and a new one would let this key answer an old round twice. */
+static fedl_status bind_answered(const fedl_helper_grant *grant, const fedl_crypto *crypto,
+                                 const char *path, char *text)
 {
-    uint8_t none[FEDL_HELPER_STATE_BYTES(0)];
     uint8_t *data = NULL;
     size_t size = 0;
     char file[PATH_BYTES];
-    fedl_helper *helper = calloc(1, sizeof *helper);
+    fedl_helper *helper = calloc(1, sizeof *helper); /* of no fleet */
     if (helper == NULL) {
         return say(text, FEDL_ERR_NO_MEMORY, path, "out of memory");
     }
     helper->cfg.crypto = crypto;
-    memcpy(helper->cfg.fleet_id, grant->fleet_id, 16);
     join(file, path, FEDL_HELPER_ANSWERED_FILE);
     fedl_status status = fedl_file_read(&data, &size, file, FEDL_HELPER_STATE_BYTES_MAX);
+    if (status == FEDL_OK) {
+        const fedl_bytes bytes = fedl_bytes_of(data, size);
+        const bool unbound = fedl_helper_decode(helper, bytes) == FEDL_OK && helper->count == 0;
+        memcpy(helper->cfg.fleet_id, grant->fleet_id, 16);
+        status = unbound ? write_answered(helper, path, text) : fedl_helper_decode(helper, bytes);
+    }
     if (status == FEDL_ERR_NOT_FOUND) {
-        status = write_file(file, none, fedl_helper_encode(helper, none, NULL), 0600, text);
-    } else {
-        status = status == FEDL_OK ? fedl_helper_decode(helper, fedl_bytes_of(data, size)) : status;
-        if (status != FEDL_OK) {
-            (void)say(text, status, file,
-                      status == FEDL_ERR_MISMATCH ? "it is of another fleet: make a new helper"
-                                                  : fedl_status_text(status));
-        }
+        status = say(text, FEDL_ERR_CORRUPT, file,
+                     "it is lost, and this helper might answer rounds twice: make a new helper: "
+                     "fedl-server helper init");
+    } else if (status != FEDL_OK) {
+        (void)say(text, status, file,
+                  status == FEDL_ERR_MISMATCH ? "it is of another fleet: make a new helper"
+                                              : fedl_status_text(status));
     }
     free(data);
     free(helper);
@@ -248,7 +277,7 @@ fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
     }
     fedli_wipe(secret, sizeof secret);
     if (status == FEDL_OK) {
-        status = begin_answered(&grant, crypto, path, text);
+        status = bind_answered(&grant, crypto, path, text);
     }
     if (status == FEDL_OK) {
         status = fedl_file_read(&bytes, &size, grant_path, FEDL_HELPER_GRANT_BYTES);

@@ -7,8 +7,8 @@
  *   helper.grant     magic "fedlhgr1" ‖ fleet 16 ‖ CA public 32 ‖ server certificate 176 ‖ helper
  *                    certificate 176: what comes back; the server needs the same file
  *   revoked          device ids, one a line, as text; may be missing
- *   answered         helper/helper_machine.h: must not be lost, and not be restored from an older
- * copy
+ *   answered         helper/helper_machine.h; of no fleet (zeros) until a grant is accepted. Made
+ *                    with the key, never again: must not be lost, nor restored from an older copy
  *   lock             empty; whoever runs this helper holds it
  */
 #ifndef FEDL_HOST_HELPER_HOME_H
@@ -34,7 +34,8 @@ typedef struct fedl_helper_grant {
 
 /* The functions below: text gets one line on errors. */
 
-/** Makes folder, key and request. Errors: ERR_EXISTS, those of fedl_file_replace(). */
+/** Makes folder, key, request, and the list of answered rounds, which is of no fleet yet. Errors:
+ * ERR_EXISTS, those of fedl_file_replace(). */
 FEDL_NODISCARD fedl_status fedl_helper_home_create(const char *path, const fedl_crypto *crypto,
                                                    char text[FEDL_HOME_TEXT_BYTES]);
 /** Reads the key. Errors: ERR_NOT_FOUND, ERR_CORRUPT, those of fedl_file_read(). */
@@ -51,10 +52,10 @@ FEDL_NODISCARD fedl_status fedl_helper_sign(const fedl_server_identity *identity
 FEDL_NODISCARD fedl_status fedl_helper_grant_read(fedl_helper_grant *grant,
                                                   const fedl_crypto *crypto, const char *path,
                                                   char text[FEDL_HOME_TEXT_BYTES]);
-/** Takes a grant into the home, once: it must be for this home's key. The list of answered rounds
- * begins; one that is there already, of the same fleet, stays. Errors: ERR_EXISTS (there is a
- * grant), ERR_MISMATCH (for another key, or the list is of another fleet), ERR_CORRUPT (the list),
- * those of the files. */
+/** Takes a grant into the home, once: it must be for this home's key. The first one binds the list
+ * of answered rounds to its fleet; a later one, of the same fleet, finds the list as it is. Errors:
+ * ERR_EXISTS (there is a grant), ERR_MISMATCH (for another key, or the list is of another fleet),
+ * ERR_CORRUPT (the list is damaged, or missing), those of the files. */
 FEDL_NODISCARD fedl_status fedl_helper_home_accept(const char *path, const fedl_crypto *crypto,
                                                    const char *grant_path,
                                                    char text[FEDL_HOME_TEXT_BYTES]);

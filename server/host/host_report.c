@@ -291,6 +291,29 @@ static void report_task(fedl_host *host, const fedl_action *action, fedl_log_lev
                  text[0] != '\0' ? ": " : "", text);
 }
 
+/* Without a text host_store.c has said it, with the store's own words. */
+static void report_store(fedl_host *host, const fedl_action *action)
+{
+    fedl_log_line line;
+    if (action->text == NULL) {
+        return;
+    }
+    fedl_log_begin(&line, &host->log, FEDL_LEVEL_ERROR, "store.failed");
+    fedl_log_str(&line, "op", "model-read");
+    fedl_log_str(&line, "text", action->text);
+    fedl_log_u64(&line, "task", action->task_id);
+    fedl_log_end(&line, "task %u \"%s\" makes no new version: %s", (unsigned)action->task_id,
+                 task_name(host, action->task_id), action->text);
+}
+
+static void report_session(fedl_host *host, const fedl_action *action)
+{
+    fedl_log_line line;
+    fedl_log_begin(&line, &host->log, FEDL_LEVEL_DEBUG, "session.opened");
+    fedl_log_u64(&line, "device", action->device_id);
+    fedl_log_end(&line, "device %u connected", (unsigned)action->device_id);
+}
+
 void fedli_host_report(fedl_host *host, const fedl_action *action)
 {
     switch (action->log_kind) {
@@ -309,13 +332,9 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
     case FEDL_LOG_DEVICE_LEFT:
         report_device(host, action, "device.left", "left");
         break;
-    case FEDL_LOG_SESSION_OPENED: {
-        fedl_log_line line;
-        fedl_log_begin(&line, &host->log, FEDL_LEVEL_DEBUG, "session.opened");
-        fedl_log_u64(&line, "device", action->device_id);
-        fedl_log_end(&line, "device %u connected", (unsigned)action->device_id);
+    case FEDL_LOG_SESSION_OPENED:
+        report_session(host, action);
         break;
-    }
     case FEDL_LOG_REFUSED:
         report_stranger(host, action, FEDL_LEVEL_WARN, "refused",
                         (uint64_t)(-(int64_t)action->status), fedl_status_text(action->status));
@@ -349,7 +368,8 @@ void fedli_host_report(fedl_host *host, const fedl_action *action)
         report_task(host, action, FEDL_LEVEL_INFO, "task.complete", "complete");
         break;
     case FEDL_LOG_STORE_FAILED:
-        break; /* store.failed has said it, with the reason */
+        report_store(host, action);
+        break;
     case FEDL_LOG_COHORT:
         report_cohort(host, action);
         break;

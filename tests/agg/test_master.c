@@ -144,6 +144,46 @@ static void load_then_export_is_the_identity(void **state)
     agg_fixture_free(&fx);
 }
 
+static void words_are_known_by_their_container(void **state)
+{
+    (void)state;
+    agg_fixture fx;
+    agg_fixture_init(&fx, 16, 2, 1);
+    fedli_rng rng;
+    fedli_rng_init(&rng, 8);
+    agg_fixture_random_master(&fx, &rng);
+    fx.master.words[W1] = INT32_MAX; /* what saturates on the way out */
+    fx.master.words[W2] = INT32_MIN;
+    fx.master.words[B1] = INT32_MAX;
+    fx.master.words[B2] = INT32_MIN;
+    const size_t size = fedl_container_size(&fx.spec);
+    uint8_t *container = malloc(size);
+    assert_non_null(container);
+    assert_int_equal(fedl_master_export_container(&fx.master, container, size), FEDL_OK);
+    assert_true(fedl_master_is_of(&fx.master, container));
+    for (uint32_t i = 0; i < END; i++) {
+        const int32_t word = fx.master.words[i];
+        /* The largest weight is where the one below it would be. */
+        const uint32_t from = is_bias(i) ? 8 : i == W1 ? 17 : 16;
+        for (uint32_t bit = from; bit < 32; bit++) {
+            fx.master.words[i] = (int32_t)((uint32_t)word ^ (1u << bit));
+            assert_false(fedl_master_is_of(&fx.master, container));
+        }
+        fx.master.words[i] = word;
+    }
+    assert_true(fedl_master_is_of(&fx.master, container));
+    /* A first model whose biases the master can't hold. */
+    fedli_store_u32(container + offset_of(&fx, B1 + 1), 0x800001u);
+    fedli_store_u32(container + offset_of(&fx, B2 + 1), 0x80000000u);
+    assert_int_equal(fedl_master_load_container(&fx.master, fedl_bytes_of(container, size)),
+                     FEDL_OK);
+    assert_true(fedl_master_is_of(&fx.master, container));
+    fx.master.words[B1 + 1] -= 256;
+    assert_false(fedl_master_is_of(&fx.master, container));
+    free(container);
+    agg_fixture_free(&fx);
+}
+
 static void load_refuses_and_changes_nothing(void **state)
 {
     (void)state;
@@ -212,6 +252,7 @@ int main(void)
         cmocka_unit_test(exponents_are_16_finer_and_minus_24),
         cmocka_unit_test(export_rounds_half_up_and_saturates),
         cmocka_unit_test(load_then_export_is_the_identity),
+        cmocka_unit_test(words_are_known_by_their_container),
         cmocka_unit_test(load_refuses_and_changes_nothing),
         cmocka_unit_test(save_and_restore_keep_every_bit),
     };

@@ -32,6 +32,12 @@ static void tell_masked(const fedl_action *a, char *text, size_t size)
     }
 }
 
+static void append_store(char *text, size_t size, const fedl_action *a)
+{
+    (void)snprintf(text, size, "store failed: %s",
+                   a->text != NULL ? a->text : fedl_status_text(a->status));
+}
+
 static void append_complete(char *text, size_t size, const fedl_action *a)
 {
     (void)snprintf(text, size, "task %u complete%s%s", a->task_id, a->text != NULL ? ": " : "",
@@ -100,7 +106,7 @@ void world_note_log(world *w, const fedl_action *a)
         append_complete(text, sizeof text, a);
         break;
     case FEDL_LOG_STORE_FAILED:
-        (void)snprintf(text, sizeof text, "store failed: %s", fedl_status_text(a->status));
+        append_store(text, sizeof text, a);
         break;
     case FEDL_LOG_COHORT:
     case FEDL_LOG_SURVIVORS:

@@ -100,6 +100,7 @@ struct world {
     bool hold_loads;     /* … but not with this set */
     uint32_t load_count; /* done or failed so far */
     uint32_t load_fails; /* so many of the next ones fail */
+    int32_t load_flip;   /* XORed to the middle word of all that come in */
     /* Questions to the helper: the newest one. Tests answer it, or don't. */
     uint64_t helper_ticket; /* 0 = none since the last answer */
     uint32_t helper_asked;

@@ -24,6 +24,7 @@ void world_load(world *w)
                                                  NULL, 0, job->master_words, job->parameter_count);
         assert_int_equal(event.status, FEDL_OK);
         assert_int_equal(job->version, w->version[job->task_id]);
+        job->master_words[job->parameter_count / 2u] ^= w->load_flip;
     }
     world_step_once(w, &event);
 }

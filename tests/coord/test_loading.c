@@ -142,6 +142,64 @@ static void a_failed_reading_is_tried_again(void **state)
     world_close(w);
 }
 
+/* One bit of one word has changed in the store. */
+static void a_changed_word_never_enters_a_version(void **state)
+{
+    (void)state;
+    uint8_t before[32];
+    uint8_t after[32];
+    plain_open();
+    w->load_flip = 1 << 20;
+    world_digest(w, before, 1);
+    (void)report(3);
+    for (uint32_t i = 1; i < 4; i++) {
+        assert_int_equal(phase(), FEDL_PHASE_LOADING);
+        assert_int_equal(w->log_counts[FEDL_LOG_STORE_FAILED], i);
+        assert_int_equal(w->load_out, 0);
+        assert_int_equal(w->store_count, 0);
+        world_run_ms(w, 999);
+        assert_int_equal(w->load_count, i);
+        world_run_ms(w, 1);
+        assert_int_equal(w->load_count, i + 1u);
+    }
+    assert_non_null(
+        strstr(w->transcript,
+               "store failed: the stored master weights are not those of the newest version"));
+    world_digest(w, after, 1);
+    assert_memory_equal(before, after, 32);
+    assert_int_equal(w->version[1], 1);
+    assert_int_equal(w->commit_count, 0);
+    w->load_flip = 0; /* it was the reading: the sum has waited */
+    world_run_ms(w, 1000);
+    world_store_all(w);
+    assert_int_equal(w->version[1], 2);
+    world_close(w);
+}
+
+/* Vectors that were half here when the goal was reached. */
+static void what_uploads_left_is_wiped(void **state)
+{
+    (void)state;
+    uint8_t vector[4096];
+    plain_open();
+    w->hold_loads = true;
+    device *late = report(2);
+    assert_non_null(late);
+    memset(vector, 0x77, sizeof vector);
+    device_upload_part(w, late, vector, 0, 256, 1, 1);
+    assert_true(device_got(late, FEDL_MESSAGE_ACCEPTED));
+    (void)report(1);
+    assert_int_equal(phase(), FEDL_PHASE_LOADING);
+    const uint8_t *staging = (const uint8_t *)w->loads[0].job->master_words;
+    const size_t vector_bytes =
+        fedl_update_vector_size(&w->plan.update, w->loads[0].job->parameter_count);
+    assert_true(w->cfg.staging_bytes > 2u * vector_bytes);
+    for (size_t i = 0; i < w->cfg.staging_bytes / vector_bytes * vector_bytes; i++) {
+        assert_int_equal(staging[i], 0);
+    }
+    world_close(w);
+}
+
 static void a_plain_round_is_made_again_after_a_restart(void **state)
 {
     (void)state;
@@ -230,6 +288,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_notices_that_words_are_read),
         cmocka_unit_test(a_failed_reading_is_tried_again),
+        cmocka_unit_test(a_changed_word_never_enters_a_version),
+        cmocka_unit_test(what_uploads_left_is_wiped),
         cmocka_unit_test(a_plain_round_is_made_again_after_a_restart),
         cmocka_unit_test(a_masked_sum_is_wiped_before_and_survives_a_restart),
         cmocka_unit_test(a_parameter_takes_ten_bytes_at_most),

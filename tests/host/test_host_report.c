@@ -146,6 +146,14 @@ static void who_is_to_blame_is_named(void **state)
     expect(w, FEDL_LOG_LOGFMT, readmitted, "level=info event=device.readmitted device=5 ");
 }
 
+static void words_that_changed_in_the_store_are_told(void **state)
+{
+    world *w = *state;
+    const fedl_action failed = {.log_kind = FEDL_LOG_STORE_FAILED, .text = "not those"};
+    expect(w, FEDL_LOG_LOGFMT, failed,
+           "level=error event=store.failed op=\"model-read\" text=\"not those\" task=1\n");
+}
+
 static void charges_add_up(void **state)
 {
     world *w = *state;
@@ -173,6 +181,7 @@ int main(void)
         CASE(a_commit_tells_how_many_the_sum_is_of),
         CASE(who_is_to_blame_is_named),
         CASE(charges_add_up),
+        CASE(words_that_changed_in_the_store_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
