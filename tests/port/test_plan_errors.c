@@ -294,6 +294,8 @@ static void tables(void **state)
          FEDL_ERR_FULL, 12, "more than 32 classes"},
         {"header = no", FEDL_ERR_FORMAT, 11,
          "column 'a': without a header, columns are called #0, #1, …"},
+        {"[privacy]\nsigma = 3", FEDL_ERR_FORMAT, 13,
+         "'sigma' in [privacy] has no effect without 'mode' (none, distributed or central)"},
         {"[eval]\nevery = 2\n[privacy]\nmode = none\nmode = none", FEDL_ERR_FORMAT, 16,
          "duplicate key 'mode' in [privacy], first given in line 15"},
         {"separator = ,", FEDL_ERR_FORMAT, 12,

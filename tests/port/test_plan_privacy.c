@@ -142,13 +142,11 @@ static const struct {
     {FEDL_PRIVACY_DISTRIBUTED, "mode = plain", "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
      "mode = distributed in [privacy] hides a device in the sum of all: it needs mode = masked "
      "or helper in [aggregation]; no single change is enough: use aggregation.mode=masked with "
-     "aggregation.ring_bits=24 and aggregation.update_exp=-4 and privacy.sigma=240.8, or "
-     "aggregation.mode=masked with aggregation.ring_bits=24 and aggregation.update_exp=-4 and "
-     "privacy.epsilon=247.457"},
+     "aggregation.ring_bits=24 and aggregation.update_exp=-4 and privacy.epsilon=247.457"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked", "sigma = 1.99\nepsilon = 1", FEDL_ERR_RANGE, 15,
      "sigma in [privacy] is below 2 steps, where noise of several devices does not add up; no "
-     "single change is enough: use privacy.sigma=240.8 with aggregation.ring_bits=24 and "
-     "aggregation.update_exp=-4"},
+     "single change is enough: use privacy.sigma=2 with aggregation.ring_bits=24 and "
+     "aggregation.update_exp=-4 and privacy.epsilon=489.556"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 0.25\nupdate_exp = -8",
      "sigma = 257\nepsilon = 20", FEDL_ERR_RANGE, 17,
      "sigma in [privacy] is above 256 steps a device: use privacy.sigma=256"},
@@ -157,7 +155,7 @@ static const struct {
     {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 1\nupdate_exp = -8\nring_bits = 24",
      "sigma = 4096\nepsilon = 10", FEDL_ERR_RANGE, 18,
      "'sigma' in [privacy]: expected a decimal number from 0.0625 to 4095, not '4096': use "
-     "privacy.sigma=4095"},
+     "privacy.sigma=2560.0"},
     {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8",
      "sigma = 3\nepsilon = 10\nrotate = yes", FEDL_ERR_RANGE, 19,
      "rotate in [privacy] is for noise of the devices: use privacy.rotate=no"},
@@ -177,10 +175,9 @@ static const struct {
      "privacy.epsilon=10.378"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nw_unit = 9", "sigma = 3\nepsilon = 1",
      FEDL_ERR_RANGE, 13,
-     "with differential privacy all devices weigh the same: w_unit = 0, w_max = 1; no single "
-     "change is enough: use aggregation.w_unit=0 with aggregation.ring_bits=24 and "
-     "aggregation.update_exp=-4 and privacy.sigma=240.8, or aggregation.w_unit=0 with "
-     "aggregation.ring_bits=24 and aggregation.update_exp=-4 and privacy.epsilon=247.457"},
+     "with differential privacy all devices weigh the same: w_unit = 0, w_max = 1; no "
+     "single change is enough: use aggregation.w_unit=0 with aggregation.ring_bits=24 "
+     "and aggregation.update_exp=-4 and privacy.epsilon=247.457"},
     {FEDL_PRIVACY_DISTRIBUTED, "mode = masked\nclip = 300\nupdate_exp = -13\nring_bits = 32",
      "sigma = 3\nepsilon = 1", FEDL_ERR_RANGE, 14,
      "clip in [aggregation] is more than 1048576 steps of 2^-13"},
@@ -196,8 +193,7 @@ static const struct {
      "aggregation.server_lr=1"},
     {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 4096\nupdate_exp = -4\nring_bits = 24",
      "sigma = 4000\nepsilon = 1000\nadaptive_clip = yes", FEDL_ERR_RANGE, 13,
-     "clip in [aggregation] is above 4095, too large to grow with adaptive_clip: use "
-     "aggregation.clip=4095"},
+     "clip in [aggregation] is above 4095, too large to grow with adaptive_clip"},
     /* The bit alone, ρ = 1 / (2 · 0.1²) a round, takes more than there is. */
     {FEDL_PRIVACY_CENTRAL, "mode = plain\nclip = 0.01\nupdate_exp = -8",
      "sigma = 3\nepsilon = 10\nadaptive_clip = yes\nquantile_sigma = 0.1", FEDL_ERR_RANGE, 18,

@@ -36,7 +36,7 @@ const plan_key plan_keys[] = {
     {"round", "select", PLAN_INT, "1", "1000000", "=as many that clients of them report in 999 of 1000 rounds, given expected_dropout", TASK(round.select_count), "Devices that are asked to train."},
     {"round", "pool", PLAN_INT, "1", "1000000", "=select", TASK(round.pool_min), "Devices that must have checked in before any are chosen."},
     {"round", "pool_timeout", PLAN_DURATION, "0", "7d", "30s", TASK(round.pool_timeout_ms), "Wait no longer than this for the pool once clients devices are there; 0 = for ever."},
-    {"round", "deadline", PLAN_DURATION, "1ms", "7d", "10m", TASK(round.deadline_ms), "From the choice of devices to the end of the round."},
+    {"round", "deadline", PLAN_DURATION, "1ms", "7d", "10m", TASK(round.deadline_ms), "From the choice of devices to the last update; the steps of masked rounds behind it have `step_timeout` each."},
     {"round", "attempts", PLAN_INT, "1", "100", "3", TASK(round.attempt_max), "Attempts at a round before the task pauses."},
     {"round", "retry", PLAN_DURATION, "0", "7d", "10s", TASK(round.retry_ms), "Pause before the next attempt; also what devices that were not chosen are told to wait."},
 
