@@ -237,11 +237,20 @@ static void print_numbers(FILE *out, const fedl_client_action *a)
     }
 }
 
+/* Only an offer can be a replay here: a version below the newest that this device took. */
+static const char *status_words(fedl_status status)
+{
+    return status == FEDL_ERR_REPLAY
+               ? "the server offers an older model than this device has accepted; it went back to "
+                 "an old backup, or it lies"
+               : fedl_status_text(status);
+}
+
 static void print_refused(FILE *out, const fedl_client_action *a)
 {
     (void)fprintf(out, "task %u, round %u: not done: %s", a->task_id, a->round,
                   a->refusal != FEDL_REFUSAL_NONE ? fedl_refusal_text(a->refusal)
-                                                  : fedl_status_text(a->status));
+                                                  : status_words(a->status));
     print_numbers(out, a);
     if (a->accused != 0) {
         (void)fprintf(out, " (device %u)", a->accused);
