@@ -93,7 +93,6 @@ static void device_readmit(fedli_coord_state *c)
         return;
     }
     op->admin_ticket = admin->ticket;
-    op->readmit_tasks = d->excluded_tasks; /* not those that find it lying from here on */
     d->op_out = true;
 }
 
@@ -101,7 +100,7 @@ static void readmit_stored(fedli_coord_state *c, const fedli_device_op *op, fedl
                            fedl_status status)
 {
     if (status == FEDL_OK) {
-        fedli_excluded_readmit(c, d, op->readmit_tasks);
+        fedli_excluded_readmit(c, d); /* all that were stored before: ops are told of in order */
         fedli_outbox_log(c, FEDL_LOG_DEVICE_READMITTED)->device_id = d->record.device_id;
     }
     fedli_outbox_admin(c, op->admin_ticket, status, d->record.device_id, 0, NULL);

@@ -213,8 +213,8 @@ typedef enum fedl_log_kind {
     FEDL_LOG_SURVIVORS = 17,      /* U3 is frozen: a = survivors, b = of so many with shares */
     FEDL_LOG_ROUND_BURNT = 18,    /* text = reason, device_id = blamed or 0 */
     FEDL_LOG_DEVICE_PENDING = 20, /* has enrolled, waits for its certificate */
-    FEDL_LOG_EXCLUDED = 19, /* device_id is left out; a = 1: until it is readmitted, 0: of this
-                               round; text = reason */
+    FEDL_LOG_EXCLUDED = 19,       /* device_id is left out; a = 1: until it is readmitted, 0: of the
+                                     rest of the round, or of the next ones; text = reason */
     FEDL_LOG_DEVICE_READMITTED = 21,
 } fedl_log_kind;
 

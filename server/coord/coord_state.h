@@ -103,9 +103,8 @@ typedef struct fedli_session_list {
 typedef struct fedli_device_op {
     uint64_t ticket; /* 0 = free */
     fedl_store_op op;
-    uint64_t admin_ticket;  /* ADD, revoke */
-    uint64_t session_id;    /* ENROL, leave: 0 = none */
-    uint64_t readmit_tasks; /* READMIT: bits that are taken away */
+    uint64_t admin_ticket; /* ADD, revoke */
+    uint64_t session_id;   /* ENROL, leave: 0 = none */
     uint8_t secret[FEDLI_TOKEN_SECRET_BYTES];
 } fedli_device_op;
 
@@ -328,17 +327,17 @@ uint32_t fedli_masked_survivors(fedli_task *t);
 /* ---- excluded.c: who is left out of the choice ---- */
 /** Gives a task the bit that stands for it in fedli_device.excluded_tasks. */
 void fedli_excluded_name_task(const fedli_coord_state *c, fedli_task *t);
-/** Notes whom the group blames: the next op of the task names them. */
-void fedli_excluded_blame(fedli_task *t, const char *reason);
+/** Notes whom the group blames, or who was blamed too often: the next op of the task names them. */
+void fedli_excluded_blame(const fedli_coord_state *c, fedli_task *t, const char *reason);
 /** The op that names them is durable: leaves out the liar, or one end of a complaint. */
 void fedli_excluded_stored(fedli_coord_state *c, fedli_task *t);
 bool fedli_excluded(const fedli_task *t, const fedli_device *d);
 /** How many of those who are left out of the round under way count for the pool. */
 uint32_t fedli_excluded_available(const fedli_coord_state *c, const fedli_task *t);
-/** Ids that a complaint leaves out of the round under way into t->excluded_ids; their number. */
-uint32_t fedli_excluded_list(fedli_task *t);
-/** Takes these tasks' bits away. */
-void fedli_excluded_readmit(const fedli_coord_state *c, fedli_device *d, uint64_t tasks);
+/** Lists whom pairs leave out of the round under way; before its attempt opens. */
+void fedli_excluded_renew(const fedli_coord_state *c, fedli_task *t);
+/** No task leaves it out any longer. */
+void fedli_excluded_readmit(const fedli_coord_state *c, fedli_device *d);
 
 /* ---- helped.c: the helper takes the masks off ---- */
 void fedli_helped_ask(fedli_coord_state *c, fedli_task *t);

@@ -117,9 +117,9 @@ bool fedl_group_news(fedl_group *group);
 fedl_group_phase fedl_group_phase_of(const fedl_group *group);
 const char *fedl_group_reason(const fedl_group *group); /* FAILED: static text */
 /* Who spoiled something, also when the attempt went well: a device that shared another secret than
- * it committed to; a device with several wrong shares; or the two ends of a complaint or of one
- * wrong share, of which either may have lied: the accused (the sender) and the complainer (the
- * owner). 0 = nobody. */
+ * it committed to; a device with more wrong shares than may collude; or the two ends of a complaint
+ * or of one wrong share, of which either may have lied: the accused (the sender) and the complainer
+ * (the owner). 0 = nobody. */
 uint32_t fedl_group_blamed(const fedl_group *group);
 uint32_t fedl_group_blamed_other(const fedl_group *group);
 bool fedl_group_burnt(const fedl_group *group);

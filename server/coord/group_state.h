@@ -49,8 +49,9 @@ typedef struct fedli_group_member {
     uint32_t confirm_bytes;
     uint32_t unmask_bytes;
     uint32_t complaint_bytes;
-    uint16_t good;  /* verified shares of the secret that is wanted of this member */
-    uint16_t wrong; /* shares that did not fit their tags, sent or owned; ≤ 2·k */
+    uint16_t good;        /* verified shares of the secret that is wanted of this member */
+    uint16_t wrong_sent;  /* shares that did not fit their tags; ≤ k */
+    uint16_t wrong_owned; /* … ≤ k */
     bool ready;
     bool shared;    /* SHARES is whole */
     bool confirmed; /* CONFIRM is whole */

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/secret.h"
+#include "secagg/params.h"
 #include "secagg/shamir.h"
 #include "secagg/share.h"
 
@@ -112,30 +113,27 @@ static bool recover(fedli_group_state *g, uint32_t owner)
 }
 
 /* A share does not fit its tag: the sender has changed it, or the owner has made a wrong tag. One
- * such pair says no more than a complaint does. With more of them the device that is an end of most
- * is the liar, as long as it is alone in that. */
+ * such pair says no more than a complaint does, nor do as many as there may be liars: each of them
+ * can spoil the share that it holds of an honest device, and the tag of the one it gave to it. Who
+ * sent, or owns, more than that has lied; who most of all, if several. */
 static void note_wrong(fedli_group_state *g, uint32_t sender, uint32_t owner)
 {
-    uint32_t most = 0;
-    uint32_t most_at = 0;
-    bool alone = false;
-    fedli_group_at(g, sender)->wrong++;
-    fedli_group_at(g, owner)->wrong++;
+    uint32_t most = fedli_colluding(g->n, g->setup.plan->secagg.gamma_permille);
+    fedli_group_at(g, sender)->wrong_sent++;
+    fedli_group_at(g, owner)->wrong_owned++;
     g->wrong_count++;
     if (g->wrong_count == 1) {
         g->blamed = fedli_group_at(g, sender)->device_id;
         g->blamed_other = fedli_group_at(g, owner)->device_id;
-        return;
     }
     for (uint32_t p = 0; p < g->n; p++) {
-        const uint32_t wrong = fedli_group_at(g, p)->wrong;
-        alone = wrong > most || (alone && wrong != most);
-        most_at = wrong > most ? p : most_at;
-        most = wrong > most ? wrong : most;
-    }
-    if (alone) {
-        g->blamed = fedli_group_at(g, most_at)->device_id;
-        g->blamed_other = 0;
+        const fedli_group_member *m = fedli_group_at(g, p);
+        const uint32_t wrong = m->wrong_sent > m->wrong_owned ? m->wrong_sent : m->wrong_owned;
+        if (wrong > most) {
+            most = wrong;
+            g->blamed = m->device_id;
+            g->blamed_other = 0;
+        }
     }
 }
 

@@ -79,7 +79,7 @@ static void make_setup(const fedli_coord_state *c, fedli_task *t, fedl_group_set
     setup->cohort_goal = t->member_count < goal ? t->member_count : goal;
     setup->cohort_min = fedli_masked_cohort_min(t);
     setup->gather_until_ns = t->timer_ns;
-    setup->excluded_count = fedli_excluded_list(t);
+    setup->excluded_count = t->masked.excluded_count;
     setup->excluded = t->masked.excluded_ids;
     setup->helper_cert = c->cfg.has_helper ? c->cfg.helper_cert : NULL;
 }
@@ -197,7 +197,7 @@ void fedli_masked_update(fedli_coord_state *c, fedli_task *t)
     m->seen = phase;
     if (t->phase == FEDL_PHASE_RUNNING) {
         if (phase == FEDL_GROUP_FAILED) {
-            fedli_excluded_blame(t, fedl_group_reason(&m->group));
+            fedli_excluded_blame(c, t, fedl_group_reason(&m->group));
             fedli_round_abort(c, t, fedl_group_reason(&m->group));
         } else if (phase == FEDL_GROUP_FROZEN) {
             freeze(c, t);
@@ -207,7 +207,7 @@ void fedli_masked_update(fedli_coord_state *c, fedli_task *t)
         }
     } else if (t->phase == FEDL_PHASE_UNMASKING) {
         if (phase == FEDL_GROUP_FAILED) {
-            fedli_excluded_blame(t, fedl_group_reason(&m->group));
+            fedli_excluded_blame(c, t, fedl_group_reason(&m->group));
             fedli_round_burn(c, t, fedl_group_reason(&m->group));
         } else if (phase == FEDL_GROUP_READY) {
             compute(c, t);
@@ -254,7 +254,7 @@ void fedli_masked_computed(fedli_coord_state *c, fedli_task *t)
         fedli_round_burn(c, t, "the sum is out of range");
         return;
     }
-    fedli_excluded_blame(t, "sent a wrong share");
+    fedli_excluded_blame(c, t, "sent a wrong share");
     if (t->plan.update.rotate) {
         fedl_accum_unrotate(&t->accum, fedli_rotate_seed(t->plan.run_seed, t->round));
     }

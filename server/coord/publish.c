@@ -85,6 +85,7 @@ static void commit(fedli_coord_state *c, fedli_task *t)
     t->op.text = NULL;
     t->op.blamed = t->masked.blamed; /* a sum can be whole although somebody lied */
     t->op.blamed_other = t->masked.blamed_other;
+    t->op.blamed_in_doubt = false;
     t->op.rho = fedli_task_is_central(t) ? fedli_task_charge(&t->plan) : 0;
     t->op.model = t->model;
     t->op.model.version = t->model.version + 1u;

@@ -35,6 +35,7 @@ void fedli_round_start_pool(fedli_coord_state *c, fedli_task *t)
         fedli_round_set_state(c, t, FEDL_TASK_COMPLETE, "the privacy budget is spent");
         return;
     }
+    fedli_excluded_renew(c, t);
     t->phase = FEDL_PHASE_POOL;
     t->phase_since_ns = c->now_ns;
     t->timer_ns = t->round_config.pool_timeout_ms == 0
@@ -108,6 +109,7 @@ static void fail(fedli_coord_state *c, fedli_task *t, const char *reason)
     t->op.text = reason;
     t->op.blamed = t->masked.blamed;
     t->op.blamed_other = t->masked.blamed_other;
+    t->op.blamed_in_doubt = fedli_task_is_helped(t); /* the helper says so: nobody can check it */
     fedli_task_emit_op(c, t);
 }
 

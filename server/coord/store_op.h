@@ -108,9 +108,10 @@ typedef struct fedl_store_op {
     fedl_bytes group_state;     /* fedl_group_export() */
     uint64_t rho;               /* privacy charge, FEDL_RHO_ONE units; 0 = none */
     uint32_t blamed;            /* ROUND_ABORT, ROUND_BURN, COMMIT: device to name in the audit; 0 =
-                                   none. Without blamed_other it has lied: from here on the task
-                                   leaves it out */
+                                   none. Without blamed_other and blamed_in_doubt it has lied: from
+                                   here on the task leaves it out */
     uint32_t blamed_other;      /* the other end of a complaint; 0 = none */
+    bool blamed_in_doubt;       /* a helper accuses it: only the audit keeps that */
     const char *text;           /* static storage, or NULL */
 } fedl_store_op;
 

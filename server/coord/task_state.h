@@ -9,12 +9,10 @@
 #include "coord/coord.h"
 #include "coord/group.h"
 
-#define FEDLI_SLOT_NONE   UINT32_MAX
-#define FEDLI_STAGING_MAX 64u
-#define FEDLI_EXCLUSIONS_MAX                                                                       \
-    64u                          /* devices left out of a round at once; then the oldest returns   \
-                                  */
-#define FEDLI_COMPLAINTS_MAX 64u /* complaints remembered per task */
+#define FEDLI_SLOT_NONE      UINT32_MAX
+#define FEDLI_STAGING_MAX    64u
+#define FEDLI_EXCLUSIONS_MAX 64u  /* devices left out of a round at once for pairs */
+#define FEDLI_COMPLAINTS_MAX 128u /* pairs remembered per task */
 
 typedef enum fedli_member_state {
     FEDLI_MEMBER_CHOSEN = 1,
@@ -40,14 +38,13 @@ typedef struct fedli_slot {
     fedl_instant_ns used_ns;  /* last progress */
 } fedli_slot;
 
-typedef struct fedli_exclusion {
-    uint32_t device_id;
-    uint32_t round; /* left out of this round */
-} fedli_exclusion;
-
+/* Two devices of which one is at fault, once per pair. */
 typedef struct fedli_complaint {
     uint32_t accused;
-    uint32_t accuser;
+    uint32_t accuser;     /* 0 = the helper */
+    uint32_t round;       /* kept apart from this one … */
+    uint32_t until_round; /* … to this one */
+    uint32_t times;       /* complaints so far, ≤ 20 */
 } fedli_complaint;
 
 /* The part of a task that only masked rounds use. */
@@ -70,11 +67,10 @@ typedef struct fedli_masked {
     const char *blamed_for; /* static text */
     uint32_t exclusion_bit; /* of fedli_device.excluded_tasks; no other task has it */
     uint32_t liar_count;    /* devices with this bit */
-    fedli_exclusion exclusions[FEDLI_EXCLUSIONS_MAX]; /* oldest first */
-    uint32_t exclusion_count;
-    uint32_t excluded_ids[FEDLI_EXCLUSIONS_MAX];
-    fedli_complaint complaints[FEDLI_COMPLAINTS_MAX]; /* a ring */
-    uint32_t complaint_count;                         /* ever */
+    uint32_t excluded_ids[FEDLI_EXCLUSIONS_MAX]; /* left out of the round under way for pairs */
+    uint32_t excluded_count;
+    fedli_complaint complaints[FEDLI_COMPLAINTS_MAX]; /* oldest first */
+    uint32_t complaint_count;
 } fedli_masked;
 
 typedef struct fedli_task {

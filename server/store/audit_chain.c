@@ -33,6 +33,8 @@ static void describe_blame(fedl_audit_entry *entry, const fedl_store_op *op)
     if (op->blamed != 0 && op->blamed_other != 0) {
         (void)snprintf(out, room, ", between device %" PRIu32 " and device %" PRIu32, op->blamed,
                        op->blamed_other);
+    } else if (op->blamed != 0 && op->blamed_in_doubt) {
+        (void)snprintf(out, room, ", the helper accuses device %" PRIu32, op->blamed);
     } else if (op->blamed != 0) {
         (void)snprintf(out, room, ", device %" PRIu32 " is to blame", op->blamed);
     }

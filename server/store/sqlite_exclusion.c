@@ -8,7 +8,7 @@
 fedl_status fedli_sqlite_exclude(sqlite_store *store, const fedl_store_op *op)
 {
     uint64_t known = 0;
-    if (op->blamed == 0 || op->blamed_other != 0) {
+    if (op->blamed == 0 || op->blamed_other != 0 || op->blamed_in_doubt) {
         return FEDL_OK;
     }
     const fedl_status status = fedli_sql_one(

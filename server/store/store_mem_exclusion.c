@@ -6,7 +6,7 @@
 
 static bool is_named_alone(const fedl_store_op *op)
 {
-    return op->blamed != 0 && op->blamed_other == 0;
+    return op->blamed != 0 && op->blamed_other == 0 && !op->blamed_in_doubt;
 }
 
 /* Where the id stands, or would stand. */

@@ -216,7 +216,6 @@ static void send_slander(party_world *p, party_device *q)
                                        sizeof bytes,
                                        fedl_bytes_of(bytes, sizeof bytes)};
     device_send(&p->w, q->d, &message);
-    assert_true(device_got(q->d, FEDL_MESSAGE_ACCEPTED));
     q->slanders++;
     end(q);
 }

@@ -49,6 +49,7 @@ typedef struct party_device {
     bool spoils_shares;     /* what it seals for others does not open */
     bool spoils_commitment; /* shares another secret than it commits to */
     bool spoils_unmask;     /* gives wrong shares of its first two neighbours */
+    bool frames_first;      /* gives a wrong share of its first neighbour only */
     uint32_t slanders;      /* accuses this device of a bad share, then the next id; 0 = no */
     bool sends_twice;       /* every message, under another request id */
     bool sends_old;         /* before every message the one before it */

@@ -40,6 +40,6 @@ void party_spoil(const party_device *q, fedl_group_item item, uint8_t *bytes)
     const bool unmask = item == FEDL_ITEM_UNMASK && q->offset == 0;
     bytes[0] ^= shares && q->spoils_commitment ? 1u : 0u;
     bytes[FEDLI_SHARES_HEAD_BYTES + 5u] ^= shares && q->spoils_shares ? 1u : 0u;
-    bytes[0] ^= unmask && q->spoils_unmask ? 1u : 0u;
+    bytes[0] ^= unmask && (q->spoils_unmask || q->frames_first) ? 1u : 0u;
     bytes[FEDLI_SHARE_BYTES] ^= unmask && q->spoils_unmask ? 1u : 0u;
 }

@@ -104,11 +104,22 @@ static void a_helper_that_stays_away_burns_the_round(void **state)
     parties_close(&p);
 }
 
+static void expect_commit(uint32_t round, uint32_t member_count)
+{
+    run_to_the_question();
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
+    assert_int_equal(p.w.last_commit.round, round);
+    assert_int_equal(p.w.last_commit.member_count, member_count);
+}
+
+/* Nobody can check what the helper says: one round the first time, two the second. */
 static void a_refusal_burns_the_round_and_leaves_the_accused_out(void **state)
 {
     (void)state;
     static uint32_t revoked[1];
     open_fleet(5);
+    p.w.round.round_count = 9;
+    p.w.round.attempt_max = 10;
     parties_add_task(&p);
     revoked[0] = p.parties[3].d->id;
     helper.cfg.revoked = revoked;
@@ -117,10 +128,17 @@ static void a_refusal_burns_the_round_and_leaves_the_accused_out(void **state)
     helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_REVOKED));
     assert_int_equal(p.w.burn_count, 1);
     assert_int_equal(p.w.commit_count, 0);
+    expect_commit(2, 4);
     run_to_the_question();
-    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_SUM));
-    assert_int_equal(p.w.last_commit.round, 2);
-    assert_int_equal(p.w.last_commit.member_count, 4);
+    helper_answers(FEDL_OK, helper_reply(FEDL_HELPER_REVOKED)); /* round 3 */
+    assert_int_equal(p.w.burn_count, 2);
+    expect_commit(4, 4);
+    expect_commit(5, 4);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_false(fedl_coord_device_excluded(&p.w.coord, i, 0));
+    }
+    helper.cfg.revoked_count = 0;
+    expect_commit(6, 5);
     parties_close(&p);
 }
 

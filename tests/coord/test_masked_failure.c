@@ -173,8 +173,72 @@ static void who_complains_about_everybody_is_left_out(void **state)
     parties_add_task(&p);
     parties_run_until(&p, 2, 20000);
     assert_true(told("round 1.1 excludes device 1"));
-    assert_true(told("round 1.2 excludes device 6"));
-    assert_true(told("round 1.3 commits 4 reports as version 2\n"));
+    assert_true(told("round 1.2 excludes device 6 for good: stands in complaints with more"));
+    assert_true(told("round 1.3 commits 5 reports as version 2\n")); /* device 1 is back */
+    parties_close(&p);
+}
+
+/* Device 5 accuses device 1, once or not; everybody behaves otherwise, until there is this version.
+ */
+static void run_to(uint32_t version, bool accuses)
+{
+    p.parties[4].slanders = accuses ? 1 : 0;
+    for (uint32_t i = 0; i < 4000 && p.w.version[1] < version; i++) {
+        for (uint32_t q = 0; q < p.count; q++) {
+            (void)party_pump(&p, &p.parties[q]);
+            p.parties[q].slanders = p.parties[q].slanders == 1 ? 1 : 0;
+        }
+        world_settle(&p.w);
+        if (i % 20 == 0) {
+            world_run_ms(&p.w, 250);
+        }
+    }
+    assert_true(p.w.version[1] >= version);
+}
+
+/* The same pair once more: an honest device, too, stands in it, so it is never for good. It is kept
+ * apart for longer each time, one end and the other by turns. */
+static void a_pair_that_complains_again_is_kept_apart_for_longer(void **state)
+{
+    (void)state;
+    parties_open(&p, 5, FEDL_TRUST_CURIOUS);
+    p.w.round.attempt_max = 10;
+    p.w.round.round_count = 9;
+    parties_add_task(&p);
+    run_to(2, true);
+    assert_true(told("round 1.1 excludes device 1: "));
+    assert_true(told("round 1.2 commits 4 reports"));
+    run_to(3, true);
+    assert_true(told("round 2.1 excludes device 5: ")); /* rounds 2 and 3 */
+    run_to(4, false);
+    assert_true(told("round 3.1 commits 4 reports"));
+    world_transcript_clear(&p.w);
+    run_to(5, true);
+    assert_true(told("round 4.1 excludes device 1: ")); /* rounds 4 to 7 */
+    run_to(9, false);
+    assert_true(told("round 7.1 commits 4 reports"));
+    assert_true(told("round 8.1 commits 5 reports"));
+    assert_int_equal(p.w.log_counts[FEDL_LOG_ROUND_ABORTED], 3);
+    assert_int_equal(p.w.burn_count, 0);
+    parties_close(&p);
+}
+
+/* A fleet of just as many as the task needs: who is left out would stop it. */
+static void nobody_is_left_out_when_all_are_needed(void **state)
+{
+    (void)state;
+    parties_open(&p, 5, FEDL_TRUST_CURIOUS);
+    p.w.plan.secagg.min_cohort = 5;
+    p.w.round.reports_min = 5;
+    p.parties[4].spoils_shares = true;
+    p.w.round.attempt_max = 10;
+    p.w.round.round_count = 1;
+    parties_add_task(&p);
+    parties_run(&p);
+    assert_int_equal(p.w.log_counts[FEDL_LOG_EXCLUDED], 0);
+    p.parties[4].spoils_shares = false;
+    parties_run_until(&p, 2, 5000);
+    assert_true(told("round 1.2 commits 5 reports as version 2\n"));
     parties_close(&p);
 }
 
@@ -187,6 +251,8 @@ int main(void)
         cmocka_unit_test(a_sum_out_of_range_is_burnt),
         cmocka_unit_test(a_complaint_leaves_one_end_out),
         cmocka_unit_test(who_complains_about_everybody_is_left_out),
+        cmocka_unit_test(a_pair_that_complains_again_is_kept_apart_for_longer),
+        cmocka_unit_test(nobody_is_left_out_when_all_are_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

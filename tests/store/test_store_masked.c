@@ -339,6 +339,12 @@ static void audit_names_who_is_to_blame(void **state)
     assert_int_equal(world_apply(w, scene_round_burn(1, 1, 2)), FEDL_OK);
     expect_audit(w, "round-burn: task 1 round 1 attempt 2: a commitment does not fit, device 2 is "
                     "to blame");
+    assert_int_equal(world_apply(w, scene_round_open(w->scene, 1, 2, 1)), FEDL_OK);
+    op = scene_round_burn(1, 2, 1);
+    op.blamed_in_doubt = true;
+    assert_int_equal(world_apply(w, op), FEDL_OK);
+    expect_audit(w, "round-burn: task 1 round 2 attempt 1: a commitment does not fit, the helper "
+                    "accuses device 2");
 }
 
 int main(void)
