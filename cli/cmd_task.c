@@ -2,6 +2,7 @@
 /* task add | list | show | pause | resume | watch */
 #include "command.h"
 #include "inih/plan_file.h"
+#include "planner/plan_report.h"
 #include "posix/durable_file.h"
 #include "task_columns.h"
 
@@ -59,14 +60,25 @@ static const fedl_column show_columns[] = {
     {"epsilon_budget", "epsilon of the budget", FEDL_CELL_REAL},
 };
 
+/* Why devices with the default policy take no part, FEDL_REFUSAL_NONE when they do. */
+static fedl_refusal usual_refusal(const fedl_task_config *config)
+{
+    fedl_plan_report report;
+    fedl_plan_report_make(&report, &config->plan, &config->round, config->privacy_delta);
+    return report.usual_refusal;
+}
+
 /* Reads and checks the plan here too, so that its errors come with the file's line, before anything
  * is sent. */
-static int read_plan(uint8_t **text, size_t *size, const char *path)
+static int read_plan(uint8_t **text, size_t *size, fedl_refusal *refusal, const char *path)
 {
     fedl_plan_error error = {0};
     fedl_task_config *config = calloc(1, sizeof *config);
     fedl_status status =
         config == NULL ? FEDL_ERR_NO_MEMORY : fedl_plan_file_check(config, path, NULL, 0, &error);
+    if (status == FEDL_OK) {
+        *refusal = usual_refusal(config);
+    }
     free(config);
     if (status != FEDL_OK) {
         return fedl_plan_refused(path, &error, status);
@@ -84,7 +96,8 @@ int fedl_cmd_task_add(const fedl_arguments *arguments)
     uint8_t *text = NULL;
     size_t size = 0;
     fedl_admin_reply reply;
-    int code = read_plan(&text, &size, arguments->positional[0]);
+    fedl_refusal refusal = FEDL_REFUSAL_NONE;
+    int code = read_plan(&text, &size, &refusal, arguments->positional[0]);
     if (code == FEDL_EXIT_OK) {
         code = fedl_admin_call(&reply, arguments->home, fedl_admin_request("task.add"),
                                fedl_bytes_of(text, size));
@@ -92,6 +105,11 @@ int fedl_cmd_task_add(const fedl_arguments *arguments)
     free(text);
     if (code != FEDL_EXIT_OK) {
         return code;
+    }
+    /* A task that no device takes looks like one that waits; why it does stands in their logs. */
+    if (refusal != FEDL_REFUSAL_NONE) {
+        (void)fprintf(stderr, "fedl: devices refuse this unless their owners allow it: %s\n",
+                      fedl_refusal_text(refusal));
     }
     if (arguments->json) {
         fedl_print_object(reply.json, NULL, 0, true);

@@ -39,7 +39,10 @@ static bool prepare_task(fedl_admin_work *work)
                              "compare its [round] and [model] with [limits] in fedl.ini");
             return false;
         }
-        (void)snprintf(text, sizeof text, "plan, line %u", (unsigned)error.line);
+        (void)snprintf(text, sizeof text, "plan");
+        if (error.line > 0) { /* 0: what is wrong is of no single line */
+            (void)snprintf(text, sizeof text, "plan, line %u", (unsigned)error.line);
+        }
         fedli_admin_fail(work, status, text, error.text);
         return false;
     }

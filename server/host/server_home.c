@@ -238,7 +238,13 @@ fedl_status fedl_home_create(const fedl_home *home, const fedl_crypto *crypto,
             return status;
         }
         if (status != FEDL_OK) {
-            return explain(text, ca_path, status);
+            explain(text, ca_path, status);
+            if (status == FEDL_ERR_NOT_FOUND) {
+                (void)snprintf(
+                    text, FEDL_HOME_TEXT_BYTES,
+                    "--ca-out %s: its folder is not there; make it, or name another file", ca_path);
+            }
+            return status;
         }
     }
     status = write_keys(home, crypto, entropy, ca_path != NULL);

@@ -364,3 +364,21 @@ void world_destroy(world *w)
     world_group_destroy(w);
     free(w);
 }
+
+world_answer world_lose_each_once(world *w, const fedl_message *request, fedl_message *reply)
+{
+    (void)request;
+    (void)reply;
+    w->counter++;
+    if (w->counter % 2 == 0) {
+        return WORLD_REPLY;
+    }
+    switch (w->counter / 2 % 3) {
+    case 0:
+        return WORLD_DISCONNECT;
+    case 1:
+        return WORLD_SILENT;
+    default:
+        return WORLD_REFUSE; /* the session is forgotten */
+    }
+}

@@ -127,6 +127,8 @@ void world_sign(world *w);
 void world_publish(world *w);
 /** One event, and the carrying out of what follows; events that come of it are queued. */
 void world_event(world *w, fedl_client_event_kind kind);
+/** A hook: every answer is lost once, in one of three ways; uses counter. */
+world_answer world_lose_each_once(world *w, const fedl_message *request, fedl_message *reply);
 /** Carries on until nothing is queued, nothing is due now, or limit events have happened. */
 void world_run(world *w, uint32_t limit);
 /** Moves time to the machine's deadline, sends TICK and runs. */

@@ -128,25 +128,6 @@ static void a_new_attempt_has_another_mask(void **state)
 
 /* ---- lost messages, memory and power ---- */
 
-/* Every answer is lost once, in one of three ways. */
-static world_answer lose_each_once(world *w, const fedl_message *request, fedl_message *reply)
-{
-    (void)request;
-    (void)reply;
-    w->counter++;
-    if (w->counter % 2 == 0) {
-        return WORLD_REPLY;
-    }
-    switch (w->counter / 2 % 3) {
-    case 0:
-        return WORLD_DISCONNECT;
-    case 1:
-        return WORLD_SILENT;
-    default:
-        return WORLD_REFUSE;
-    }
-}
-
 static void every_answer_may_get_lost(void **state)
 {
     (void)state;
@@ -159,7 +140,7 @@ static void every_answer_may_get_lost(void **state)
         w->cfg.backoff_ms_max = 2;
         world_helped(w, 5, 24);
         w->counter = start;
-        w->hook = lose_each_once;
+        w->hook = world_lose_each_once;
         for (uint32_t i = 0; i < 2000 && !world_said(w, "log uploaded"); i++) {
             world_advance(w, 10);
         }

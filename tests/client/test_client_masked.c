@@ -183,25 +183,6 @@ static void another_device_may_vanish_at_any_step(void **state)
 
 /* ---- lost messages ---- */
 
-/* Every answer is lost once, in one of three ways. */
-static world_answer lose_each_once(world *w, const fedl_message *request, fedl_message *reply)
-{
-    (void)request;
-    (void)reply;
-    w->counter++;
-    if (w->counter % 2 == 0) {
-        return WORLD_REPLY;
-    }
-    switch (w->counter / 2 % 3) {
-    case 0:
-        return WORLD_DISCONNECT;
-    case 1:
-        return WORLD_SILENT;
-    default:
-        return WORLD_REFUSE; /* the session is forgotten */
-    }
-}
-
 static void every_answer_may_get_lost(void **state)
 {
     (void)state;
@@ -214,7 +195,7 @@ static void every_answer_may_get_lost(void **state)
         w->cfg.backoff_ms_max = 2;
         world_masked(w, 5, FEDL_TRUST_ACTIVE, 24);
         w->counter = start;
-        w->hook = lose_each_once;
+        w->hook = world_lose_each_once;
         /* The world itself checks that what is sent twice is the same. */
         for (uint32_t i = 0; i < 2000 && !world_said(w, "log uploaded"); i++) {
             world_advance(w, 10);

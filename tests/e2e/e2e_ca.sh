@@ -17,6 +17,9 @@ for file in "$box"/server/*; do
 done
 if "$BIN/fedl-server" init --home "$box/other" --ca-out "$box/ca.key" >"$box/again.log" 2>&1; then fail "the CA key was overwritten"; fi
 grep -q "there is a file already" "$box/again.log" || fail "no reason for the second init"
+if "$BIN/fedl-server" init --home "$box/other" --ca-out "$box/none/ca.key" >"$box/none.log" 2>&1; then fail "a CA key in no folder"; fi
+grep -q -- '--ca-out .*its folder is not there' "$box/none.log" || fail "no remedy for --ca-out: $(cat "$box/none.log")"
+"$BIN/fedl-server" init --home "$box/other" --ca-out "$box/other.key" >"$box/again.log" 2>&1 || fail "init after a wrong --ca-out: $(cat "$box/again.log")"
 start_server || fail "the first start"
 
 # Nobody waits: nothing is written, and nothing to be signed or brought in is said to be so.

@@ -15,12 +15,14 @@ for i in 1 2 3 4 5 6; do
 done
 
 # Their policy is the default: not plain.
-fedl task add "$box/plan.ini" >/dev/null
+fedl task add "$box/plan.ini" >/dev/null 2>"$box/warned"
+grep -q 'devices refuse this unless their owners allow it: .*masking' "$box/warned" || fail "no word of the devices: $(cat "$box/warned")"
 tail --pid="$client1" -n +1 -f "$box/client1.log" | grep -q -m 1 'this site asks for masking; .*--allow-plain'
 fedl task pause 1 >/dev/null
 
 sed 's/^mode .*/mode = masked/; s/^name .*/name = masked/' "$box/plan.ini" >"$box/masked.ini"
-fedl task add "$box/masked.ini" >/dev/null || fail "the masked plan is refused"
+fedl task add "$box/masked.ini" >/dev/null 2>"$box/warned" || fail "the masked plan is refused"
+[ ! -s "$box/warned" ] || fail "a warning of a plan that all take: $(cat "$box/warned")"
 fedl --json task watch masked >"$box/watch"
 grep -q '"state": *"complete"' "$box/watch" || fail "the task did not complete"
 exported=$(fedl --json model export --task masked --out "$box/model" | field digest)

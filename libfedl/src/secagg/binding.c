@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define BINDING_BYTES (16u + 4u * 4u + 32u + 32u + 4u + 2u + 2u + 32u + 32u)
+#define BINDING_BYTES (FEDLI_ATTEMPT_BYTES + 4u + 2u + 2u + 32u + 32u)
 
 static void personal_hash(const fedl_crypto *crypto, uint8_t out[32], const uint8_t *key,
                           const char *personal, const void *data, size_t size)
@@ -77,6 +77,17 @@ void fedli_roster_hash_end(fedli_roster_hash *hash, const fedl_crypto *crypto, u
     crypto->hash_final(&hash->beacon, beacon, FEDL_HASH_BYTES);
 }
 
+void fedli_attempt_write(fedli_writer *writer, const fedli_attempt *attempt)
+{
+    fedli_write_copy(writer, attempt->fleet_id, 16);
+    fedli_write_u32(writer, attempt->task_id);
+    fedli_write_u32(writer, attempt->round);
+    fedli_write_u32(writer, attempt->attempt);
+    fedli_write_u32(writer, attempt->version);
+    fedli_write_copy(writer, attempt->model_digest, 32);
+    fedli_write_copy(writer, attempt->plan_digest, 32);
+}
+
 void fedli_round_binding(const fedl_crypto *crypto, uint8_t rb[32], const fedli_attempt *attempt,
                          uint32_t n, uint16_t k, uint16_t t, const uint8_t roster_root[32],
                          const uint8_t beacon[32])
@@ -85,13 +96,7 @@ void fedli_round_binding(const fedl_crypto *crypto, uint8_t rb[32], const fedli_
     fedli_writer writer;
     size_t size;
     fedli_writer_init(&writer, text, sizeof text);
-    fedli_write_copy(&writer, attempt->fleet_id, 16);
-    fedli_write_u32(&writer, attempt->task_id);
-    fedli_write_u32(&writer, attempt->round);
-    fedli_write_u32(&writer, attempt->attempt);
-    fedli_write_u32(&writer, attempt->version);
-    fedli_write_copy(&writer, attempt->model_digest, 32);
-    fedli_write_copy(&writer, attempt->plan_digest, 32);
+    fedli_attempt_write(&writer, attempt);
     fedli_write_u32(&writer, n);
     fedli_write_u16(&writer, k);
     fedli_write_u16(&writer, t);

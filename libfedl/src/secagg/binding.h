@@ -13,6 +13,7 @@
 #ifndef FEDL_SECAGG_BINDING_H
 #define FEDL_SECAGG_BINDING_H
 
+#include "base/cursor.h"
 #include "fedl/crypto.h"
 #include "secagg/item.h"
 
@@ -26,6 +27,10 @@ typedef struct fedli_attempt {
     uint8_t model_digest[32];
     uint8_t plan_digest[32]; /* of fedli_attempt_plan_digest() */
 } fedli_attempt;
+
+/* What every binding begins with: the attempt in the order of its fields. */
+#define FEDLI_ATTEMPT_BYTES (16u + 4u * 4u + 64u)
+void fedli_attempt_write(fedli_writer *writer, const fedli_attempt *attempt);
 
 /** H(personal, data): personal is a C string of at most 16 letters. */
 void fedli_hash(const fedl_crypto *crypto, uint8_t out[32], const char *personal, const void *data,

@@ -22,17 +22,11 @@ _Static_assert(FEDLI_NOISE_X_OVERHEAD + PAYLOAD_BYTES == FEDLI_SEED_ITEM_BYTES,
 
 void fedli_helper_binding(const fedl_crypto *crypto, uint8_t rb[32], const fedli_attempt *attempt)
 {
-    uint8_t text[16 + 4u * 4u + 64];
+    uint8_t text[FEDLI_ATTEMPT_BYTES];
     fedli_writer writer;
     size_t size;
     fedli_writer_init(&writer, text, sizeof text);
-    fedli_write_copy(&writer, attempt->fleet_id, 16);
-    fedli_write_u32(&writer, attempt->task_id);
-    fedli_write_u32(&writer, attempt->round);
-    fedli_write_u32(&writer, attempt->attempt);
-    fedli_write_u32(&writer, attempt->version);
-    fedli_write_copy(&writer, attempt->model_digest, 32);
-    fedli_write_copy(&writer, attempt->plan_digest, 32);
+    fedli_attempt_write(&writer, attempt);
     const fedl_status status = fedli_writer_end(&writer, &size);
     FEDLI_CHECK(status == FEDL_OK && size == sizeof text);
     fedli_hash(crypto, rb, "fedl.rndh.v1", text, sizeof text);
